@@ -1,0 +1,5 @@
+"""``python -m vct``."""
+
+from vct.cli import main
+
+main()
