@@ -1,0 +1,1 @@
+"""The instrument: organs from CT, and what is measured inside them."""

@@ -1,0 +1,55 @@
+"""A subject as the condition vector of the networks.
+
+Height and BMI may be unknown (NaN): their value is then 0 and a flag is raised.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+# Center and half width that bring each demographic near [-1, 1].
+_SCALING = {
+    "age_years": (54.0, 36.0),
+    "height_m": (1.70, 0.25),
+    "bmi_kg_m2": (27.0, 9.0),
+}
+CONDITION = ("age", "male", "height", "bmi", "height_unknown", "bmi_unknown")
+TEMPLATE_FEATURES = ("one", "age", "male", "height", "bmi", "bmi²", "age·male")
+
+
+class Demographics(Protocol):
+    """What a subject must tell to be generated."""
+
+    @property
+    def age_years(self) -> float: ...
+    @property
+    def sex(self) -> str: ...
+    @property
+    def height_m(self) -> float: ...
+    @property
+    def bmi_kg_m2(self) -> float: ...
+
+
+def condition_vector(subjects: Sequence[Demographics]) -> np.ndarray:
+    """Condition of the networks, float32, (n, 6), in the order of ``CONDITION``."""
+    rows = []
+    for subject in subjects:
+        age = _scaled("age_years", subject.age_years)
+        male = {"M": 1.0, "F": -1.0}[subject.sex]
+        height = _scaled("height_m", subject.height_m)
+        bmi = _scaled("bmi_kg_m2", subject.bmi_kg_m2)
+        rows.append([age, male, height, bmi, np.isnan(height), np.isnan(bmi)])
+    return np.nan_to_num(np.array(rows, np.float64)).astype(np.float32)
+
+
+def template_features(condition: np.ndarray) -> np.ndarray:
+    """Regressors of the linear template, (n, 7), from condition vectors (n, 6)."""
+    age, male, height, bmi = condition[:, :4].T
+    columns = [np.ones_like(age), age, male, height, bmi, bmi**2, age * male]
+    return np.stack(columns, axis=1)
+
+
+def _scaled(name: str, value: float) -> float:
+    center, half_width = _SCALING[name]
+    return (value - center) / half_width

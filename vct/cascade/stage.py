@@ -1,0 +1,191 @@
+"""The two stages: demographics to a coarse body, coarse body to a fine one."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from vct.cascade.condition import CONDITION
+from vct.cascade.resample import upsample
+from vct.cascade.template import Template
+from vct.cascade.tile import TilePlan, run_tiled
+from vct.diffusion.precondition import denoise
+from vct.diffusion.tokens import from_tokens, position_maps, to_tokens
+from vct.diffusion.unet import TokenUNet
+
+SIGMA_DATA = 1.0  # both stages diffuse residuals scaled to unit SD
+_POSITION_MAPS = 3
+_COVERAGE = 1
+
+
+@dataclass(frozen=True)
+class BaseArchitecture:
+    """Everything that fixes the shapes of the base stage's weights."""
+
+    shape: tuple[int, int, int] = (144, 48, 64)
+    patch: int = 2
+    channels: tuple[int, ...] = (96, 192, 256)
+    blocks: tuple[int, ...] = (2, 2, 3)
+    template_factor: int = 2
+
+
+@dataclass(frozen=True)
+class SuperResolutionArchitecture:
+    """Everything that fixes the shapes of the super-resolution stage's weights."""
+
+    factor: int = 2
+    patch: int = 4
+    channels: tuple[int, ...] = (96, 160)
+    blocks: tuple[int, ...] = (2, 2)
+
+
+class BaseStage(nn.Module):
+    """Denoiser of the coarse residual from the template, given the condition."""
+
+    def __init__(self, architecture: BaseArchitecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        patch, factor = architecture.patch, architecture.template_factor
+        k, j, i = (n // factor for n in architecture.shape)
+        self.template = Template((k, j, i), factor)
+        self.network = TokenUNet(
+            in_channels=(4 + _COVERAGE) * patch**3 + _POSITION_MAPS,
+            out_channels=2 * patch**3,
+            channels=architecture.channels,
+            blocks=architecture.blocks,
+            condition=len(CONDITION),
+        )
+
+    def denoise(
+        self,
+        x: Tensor,
+        sigma: Tensor,
+        *,
+        condition: Tensor,
+        template: Tensor,
+        coverage: Tensor | None = None,
+    ) -> Tensor:
+        """Clean residual from a noisy one.
+
+        Parameters
+        ----------
+        x
+            Noisy residual, (b, 2, k, j, i), unit SD when clean.
+        sigma
+            (b,).
+        condition
+            (b, 6).
+        template
+            Encoded conditional mean, (b, 2, k, j, i).
+        coverage
+            1 where the scan covers the field, (b, 1, k, j, i); 1 everywhere if None.
+        """
+        patch = self.architecture.patch
+        if coverage is None:
+            coverage = torch.ones_like(x[:, :1])
+        context = to_tokens(torch.cat([template, coverage], dim=1), patch)
+        context = torch.cat([context, position_maps(context)], dim=1)
+
+        def network(scaled: Tensor, c_noise: Tensor) -> Tensor:
+            tokens = torch.cat([to_tokens(scaled, patch), context], dim=1)
+            return from_tokens(_run(self.network, tokens, c_noise, condition), patch)
+
+        return denoise(network, x, sigma, sigma_data=SIGMA_DATA)
+
+
+class SuperResolutionStage(nn.Module):
+    """Denoiser of fine − upsampled(coarse), given the coarse volume.
+
+    ``residual_sd`` (2,) scales the residual to unit SD; ``coarse_sd`` (2,) is the unit
+    of the conditioning augmentation.
+    """
+
+    def __init__(self, architecture: SuperResolutionArchitecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        patch, factor = architecture.patch, architecture.factor
+        if patch % factor:
+            raise ValueError(f"patch {patch} must be a multiple of factor {factor}")
+        coarse_patch = patch // factor
+        self.register_buffer("residual_sd", torch.ones(2))
+        self.register_buffer("coarse_sd", torch.ones(2))
+        self.residual_sd: Tensor
+        self.coarse_sd: Tensor
+        self.network = TokenUNet(
+            in_channels=2 * patch**3 + 2 * coarse_patch**3 + _POSITION_MAPS,
+            out_channels=2 * patch**3,
+            channels=architecture.channels,
+            blocks=architecture.blocks,
+            condition=len(CONDITION) + 1,
+        )
+
+    def denoise(
+        self,
+        x: Tensor,
+        sigma: Tensor,
+        *,
+        coarse: Tensor,
+        augmentation: Tensor,
+        condition: Tensor,
+        position: Tensor | None = None,
+        plan: TilePlan | None = None,
+    ) -> Tensor:
+        """Clean residual from a noisy one.
+
+        Parameters
+        ----------
+        x
+            Noisy residual, (b, 2, k, j, i) on the fine grid.
+        sigma
+            (b,).
+        coarse
+            Encoded coarse volume with its augmentation noise in it.
+        augmentation
+            Level of that noise in units of ``coarse_sd``, (b,).
+        condition
+            (b, 6).
+        position
+            Position of each token in the field, (b, 3, ...); whole field if None.
+        plan
+            Tiles; whole volume if None.
+        """
+        patch, factor = self.architecture.patch, self.architecture.factor
+        context = to_tokens(coarse, patch // factor)
+        if position is None:
+            position = position_maps(context)
+        context = torch.cat([context, position.to(context.dtype)], dim=1)
+        level = torch.cat([condition, augmentation[:, None]], dim=1)
+
+        def network(scaled: Tensor, c_noise: Tensor) -> Tensor:
+            tokens = torch.cat([to_tokens(scaled, patch), context], dim=1)
+            out = run_tiled(
+                lambda part: _run(self.network, part, c_noise, level), tokens, plan
+            )
+            return from_tokens(out, patch)
+
+        return denoise(network, x, sigma, sigma_data=SIGMA_DATA)
+
+    def to_residual(self, fine: Tensor, coarse: Tensor) -> Tensor:
+        """Encoded fine and coarse volumes → unit-SD residual on the fine grid."""
+        return (fine - upsample(coarse, self.architecture.factor)) / self._sd()
+
+    def to_encoded(self, residual: Tensor, coarse: Tensor) -> Tensor:
+        """Inverse of ``to_residual``."""
+        return upsample(coarse, self.architecture.factor) + residual * self._sd()
+
+    def augment(self, coarse: Tensor, level: Tensor, noise: Tensor) -> Tensor:
+        """Coarse volume with conditioning noise of ``level`` (b,) times its SD."""
+        sd = self.coarse_sd.reshape(1, 2, 1, 1, 1)
+        return coarse + level.reshape(-1, 1, 1, 1, 1) * sd * noise
+
+    def _sd(self) -> Tensor:
+        return self.residual_sd.reshape(1, 2, 1, 1, 1)
+
+
+def _run(
+    network: nn.Module, tokens: Tensor, c_noise: Tensor, condition: Tensor
+) -> Tensor:
+    """Call a token network in the precision and layout of its weights."""
+    dtype = next(network.parameters()).dtype
+    tokens = tokens.to(dtype, memory_format=torch.channels_last_3d)
+    return network(tokens, c_noise, condition)

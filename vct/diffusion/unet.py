@@ -1,0 +1,140 @@
+"""A compact 3D U-Net on a token grid, with channel-RMS norm and FiLM.
+
+No layer looks along space except its convolutions: no batch member can influence
+another, tiles with a halo equal the whole, and memory stays channels-last.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class ChannelNorm(nn.Module):
+    """Divide each voxel by the root mean square of its channels."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        power = x.square().mean(dim=1, keepdim=True, dtype=torch.float32)
+        scale = torch.rsqrt(power + 1e-6).to(x.dtype)
+        return x * scale * self.gain.to(x.dtype).reshape(1, -1, 1, 1, 1)
+
+
+class ResidualBlock(nn.Module):
+    """x + conv(silu(FiLM(norm(conv(silu(norm(x)))))))."""
+
+    def __init__(self, channels: int, embedding: int) -> None:
+        super().__init__()
+        self.norm_in = ChannelNorm(channels)
+        self.conv_in = nn.Conv3d(channels, channels, 3, padding=1)
+        self.norm_out = ChannelNorm(channels)
+        self.film = nn.Linear(embedding, 2 * channels)
+        self.conv_out = nn.Conv3d(channels, channels, 3, padding=1)
+        nn.init.zeros_(self.film.weight)
+        nn.init.zeros_(self.film.bias)
+        nn.init.zeros_(self.conv_out.weight)
+        nn.init.zeros_(self.conv_out.bias)
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        h = self.conv_in(F.silu(self.norm_in(x)))
+        film = self.film(embedding).to(h.dtype)[:, :, None, None, None]
+        scale, shift = film.chunk(2, dim=1)
+        h = self.norm_out(h) * (1 + scale) + shift
+        return x + self.conv_out(F.silu(h))
+
+
+class FourierFeatures(nn.Module):
+    """sin and cos of inputs at octave frequencies: (b, n) → (b, n · 2 · octaves)."""
+
+    def __init__(self, octaves: int) -> None:
+        super().__init__()
+        self.octaves = octaves
+
+    def forward(self, x: Tensor) -> Tensor:
+        octave = torch.arange(-1, self.octaves - 1, device=x.device)
+        phase = (x[:, :, None] * (torch.pi * 2.0**octave)).flatten(1)
+        return torch.cat([phase.sin(), phase.cos()], dim=1)
+
+
+class TokenUNet(nn.Module):
+    """U-Net over tokens; the embedding of noise level and condition steers each block.
+
+    Parameters
+    ----------
+    in_channels, out_channels
+        Channels of the token grid, ``c · patch³`` plus context.
+    channels
+        Width of each level; each further level halves the token grid.
+    blocks
+        Residual blocks of each level, on the way down and again on the way up
+        (the last level runs its blocks once).
+    condition
+        Length of the condition vector.
+    """
+
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        out_channels: int,
+        channels: Sequence[int],
+        blocks: Sequence[int],
+        condition: int,
+        embedding: int = 256,
+        octaves: int = 6,
+    ) -> None:
+        super().__init__()
+        self.stride = 2 ** (len(channels) - 1)
+        self.features = FourierFeatures(octaves)
+        self.embed = nn.Sequential(
+            nn.Linear((1 + condition) * 2 * octaves + condition, embedding),
+            nn.SiLU(),
+            nn.Linear(embedding, embedding),
+            nn.SiLU(),
+        )
+
+        def stack(width: int, count: int) -> nn.ModuleList:
+            return nn.ModuleList(ResidualBlock(width, embedding) for _ in range(count))
+
+        inner = list(zip(channels, blocks, strict=True))
+        self.stem = nn.Conv3d(in_channels, channels[0], 3, padding=1)
+        self.down_blocks = nn.ModuleList(stack(w, n) for w, n in inner)
+        self.down = nn.ModuleList(
+            nn.Conv3d(a, b, 2, stride=2) for a, b in pairwise(channels)
+        )
+        self.up = nn.ModuleList(
+            nn.ConvTranspose3d(b, a, 2, stride=2) for a, b in pairwise(channels)
+        )
+        self.merge = nn.ModuleList(nn.Conv3d(2 * w, w, 1) for w in channels[:-1])
+        self.up_blocks = nn.ModuleList(stack(w, n) for w, n in inner[:-1])
+        self.norm = ChannelNorm(channels[0])
+        self.head = nn.Conv3d(channels[0], out_channels, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, tokens: Tensor, c_noise: Tensor, condition: Tensor) -> Tensor:
+        """(b, in, k, j, i), (b,), (b, condition) → (b, out, k, j, i)."""
+        embedding = self._embedding(c_noise, condition)
+        x = self.stem(tokens)
+        skips = []
+        for level, blocks in enumerate(self.down_blocks):
+            for block in blocks:  # type: ignore[attr-defined]
+                x = block(x, embedding)
+            if level < len(self.down):
+                skips.append(x)
+                x = self.down[level](x)
+        for level in reversed(range(len(self.up))):
+            x = self.merge[level](torch.cat([self.up[level](x), skips[level]], dim=1))
+            for block in self.up_blocks[level]:  # type: ignore[attr-defined]
+                x = block(x, embedding)
+        return self.head(F.silu(self.norm(x)))
+
+    def _embedding(self, c_noise: Tensor, condition: Tensor) -> Tensor:
+        values = torch.cat([c_noise[:, None], condition], dim=1)
+        features = torch.cat([self.features(values), condition], dim=1)
+        return self.embed(features.to(self.embed[0].weight.dtype))
