@@ -1,0 +1,32 @@
+"""The cohort as tables: what was written, where, with which hash."""
+
+from vct.manifest.read import Cohort, load_cohort
+from vct.manifest.record import collect, read_subject_record, write_subject_record
+from vct.manifest.run import append_event, merge_runs, read_run, shard_name, write_run
+from vct.manifest.schema import (
+    INSTANCES,
+    ORGANS,
+    SCHEMA_VERSION,
+    SERIES,
+    Column,
+)
+from vct.manifest.write import write_table
+
+__all__ = [
+    "INSTANCES",
+    "ORGANS",
+    "SCHEMA_VERSION",
+    "SERIES",
+    "Cohort",
+    "Column",
+    "append_event",
+    "collect",
+    "load_cohort",
+    "merge_runs",
+    "read_run",
+    "read_subject_record",
+    "shard_name",
+    "write_run",
+    "write_subject_record",
+    "write_table",
+]

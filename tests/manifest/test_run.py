@@ -1,0 +1,111 @@
+"""Run records and events."""
+
+import json
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from vct.errors import CohortError
+from vct.manifest import append_event, merge_runs, read_run, shard_name, write_run
+
+
+def shard_run(**changes):
+    return {
+        "vct_version": "0.1.0",
+        "spec_sha256": "ab",
+        "model": {"name": "m", "sha256": "cd"},
+        "seed": 7,
+        "precision": "bf16",
+        "batch_size": 1,
+        "tile_plan": [],
+        "started": "2026-01-01T10:00:00+00:00",
+        "finished": "2026-01-01T10:10:00+00:00",
+        "seconds": {"base": 10.0, "total": 30.0},
+        "peak_memory_bytes": 100,
+        "n_subjects": 3,
+        **changes,
+    }
+
+
+def test_run_reads_back(tmp_path):
+    write_run(tmp_path / "run.json", shard_run())
+    assert read_run(tmp_path / "run.json") == shard_run()
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        (
+            {"seconds": {"base": np.float64(1.0)}},
+            r"run\.json: seconds\.base is a numpy",
+        ),
+        ({"seeds": [1, np.int64(2)]}, r"run\.json: seeds\[1\] is a numpy\.int64"),
+        ({"x": float("nan")}, r"run\.json: x is nan"),
+        ({1: "x"}, "key 1 must be a string"),
+    ],
+)
+def test_what_json_cannot_hold_is_refused_by_key(tmp_path, record, message):
+    with pytest.raises(TypeError, match=message):
+        write_run(tmp_path / "run.json", record)
+    assert not (tmp_path / "run.json").exists()
+
+
+def test_damaged_run_says_what_to_do(tmp_path):
+    path = tmp_path / "run.json"
+    with pytest.raises(CohortError, match="has not finished"):
+        read_run(path)
+    path.write_text("{")
+    with pytest.raises(CohortError, match="damaged"):
+        read_run(path)
+
+
+def test_events_append_one_line_each(tmp_path):
+    now = datetime(2026, 1, 1, 10, tzinfo=UTC)
+    append_event(tmp_path, "started", now=now, subjects=4)
+    append_event(tmp_path, "subject finished", now=now, subject_id="S0001")
+    lines = (tmp_path / "events.jsonl").read_text().splitlines()
+    assert [json.loads(line)["event"] for line in lines] == [
+        "started",
+        "subject finished",
+    ]
+    assert json.loads(lines[0]) == {
+        "time": "2026-01-01T10:00:00.000+00:00",
+        "event": "started",
+        "subjects": 4,
+    }
+
+
+def test_shards_merge(tmp_path):
+    write_run(tmp_path / shard_name(1, 2), shard_run())
+    write_run(
+        tmp_path / shard_name(2, 2),
+        shard_run(
+            started="2026-01-01T09:00:00+00:00", n_subjects=2, peak_memory_bytes=200
+        ),
+    )
+    merged = merge_runs(tmp_path)
+    assert merged == read_run(tmp_path / "run.json")
+    assert merged["n_subjects"] == 5
+    assert merged["seconds"] == {"base": 20.0, "total": 60.0}
+    assert merged["started"].startswith("2026-01-01T09")
+    assert merged["peak_memory_bytes"] == 200
+    assert len(merged["shards"]) == 2
+
+
+def test_shards_that_differ_are_refused(tmp_path):
+    write_run(tmp_path / shard_name(1, 2), shard_run())
+    write_run(tmp_path / shard_name(2, 2), shard_run(seed=8))
+    with pytest.raises(CohortError, match="shard 2 of 2 was built with seed 8"):
+        merge_runs(tmp_path)
+
+
+def test_a_missing_shard_is_named(tmp_path):
+    with pytest.raises(CohortError, match="no run-<k>of<n>"):
+        merge_runs(tmp_path)
+    write_run(tmp_path / shard_name(2, 3), shard_run())
+    with pytest.raises(CohortError, match=r"run-1of3\.json, run-3of3\.json missing"):
+        merge_runs(tmp_path)
+    write_run(tmp_path / shard_name(1, 2), shard_run())
+    with pytest.raises(CohortError, match="shards of 2 and of 3 lie together"):
+        merge_runs(tmp_path)

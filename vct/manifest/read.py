@@ -1,0 +1,161 @@
+"""Cohort directory → tables: the public way back in."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vct.errors import CohortError
+from vct.manifest.run import RUN_NAME, read_run
+from vct.manifest.schema import INSTANCES, ORGANS, SCHEMA_VERSION, SERIES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_AGAIN = "Run the same 'vct build' again: finished subjects are kept."
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """A cohort as written.
+
+    Attributes
+    ----------
+    path
+        The cohort folder.
+    spec_text
+        ``cohort.yaml`` as it was built.
+    run
+        ``run.json``.
+    subjects, series, instances, organs
+        The tables; units stand in the Parquet field metadata and in
+        ``vct.subjects.COLUMNS`` and ``vct.manifest``.
+    """
+
+    path: Path
+    spec_text: str
+    run: dict[str, Any]
+    subjects: "pd.DataFrame"
+    series: "pd.DataFrame"
+    instances: "pd.DataFrame"
+    organs: "pd.DataFrame"
+
+    @property
+    def finished(self) -> "pd.DataFrame":
+        """Rows of ``subjects`` whose images are written, in the order of the table."""
+        done = self.subjects["subject_id"].isin(self.series["subject_id"])
+        return self.subjects[done].reset_index(drop=True)
+
+    def file(self, relative: str) -> Path:
+        """Path of a file named in ``instances``."""
+        return self.path / relative
+
+    def verify(self) -> list[str]:
+        """Compare every file with its recorded size and SHA-256.
+
+        Returns
+        -------
+        list of str
+            One line per missing or altered file; empty when all is well.
+        """
+        problems = []
+        columns = ["path", "sha256", "bytes"]
+        for row in self.instances[columns].itertuples(index=False):
+            path = self.file(row.path)
+            if not path.is_file():
+                problems.append(f"{row.path} is missing")
+            elif path.stat().st_size != row.bytes:
+                problems.append(
+                    f"{row.path} has {path.stat().st_size} bytes, not {row.bytes}"
+                )
+            elif _sha256(path) != row.sha256:
+                problems.append(f"{row.path} was altered: its SHA-256 differs")
+        return problems
+
+
+def load_cohort(out: str | Path) -> Cohort:
+    """Read a cohort folder.
+
+    Raises
+    ------
+    CohortError
+        If the folder is not a cohort, or a table is missing, damaged or of another
+        schema version.
+
+    Examples
+    --------
+    Mean liver SUV of each arm::
+
+        cohort = vct.load_cohort("out")
+        liver = cohort.organs.query("organ == 'liver' and not touches_edge")
+        liver.merge(cohort.subjects).groupby("arm")["suv_mean"].mean()
+    """
+    out = Path(out)
+    if not out.is_dir():
+        raise CohortError(
+            f"{out} is not a folder. Name the folder given to 'vct build'."
+        )
+    spec = out / "cohort.yaml"
+    if not spec.is_file():
+        raise CohortError(
+            f"{out} is not a cohort: it holds no cohort.yaml. Name the folder given "
+            "to 'vct build'."
+        )
+    return Cohort(
+        path=out,
+        spec_text=spec.read_bytes().decode("utf-8"),
+        run=read_run(out / RUN_NAME),
+        subjects=_read_subjects(out / "subjects.parquet"),
+        series=read_table(out / "series.parquet", SERIES),
+        instances=read_table(out / "instances.parquet", INSTANCES),
+        organs=read_table(out / "organs.parquet", ORGANS),
+    )
+
+
+def read_table(path: Path, columns: Any) -> "pd.DataFrame":
+    """Read one of our tables.
+
+    Raises
+    ------
+    CohortError
+        If it is missing, damaged, of another schema version or lacks a column.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not path.is_file():
+        raise CohortError(f"{path} is missing. {_AGAIN}")
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise CohortError(f"{path} is damaged ({error}). {_AGAIN}") from error
+
+    metadata = table.schema.metadata or {}
+    version = metadata.get(b"schema_version", b"none").decode()
+    if version != SCHEMA_VERSION:
+        raise CohortError(
+            f"{path} has schema version {version}; this vct reads {SCHEMA_VERSION}. "
+            "Read it with the vct version named in run.json, or build again."
+        )
+    absent = [name for name in columns if name not in table.column_names]
+    if absent:
+        raise CohortError(f"{path} lacks the column {', '.join(absent)}. {_AGAIN}")
+    return table.to_pandas()
+
+
+def _read_subjects(path: Path) -> "pd.DataFrame":
+    """Subjects table, through its own reader."""
+    from vct.errors import VctError
+    from vct.subjects import read_subjects
+
+    if not path.is_file():
+        raise CohortError(f"{path} is missing. {_AGAIN}")
+    try:
+        return read_subjects(path)
+    except (VctError, OSError, ValueError) as error:
+        raise CohortError(f"{path} cannot be read ({error}). {_AGAIN}") from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
