@@ -33,6 +33,6 @@ def generator(seed: int, *path: str | int) -> np.random.Generator:
 
 
 def torch_seed(seed: int, *path: str | int) -> int:
-    """63-bit seed for ``torch.Generator.manual_seed`` from the stream of the same name."""
+    """63-bit seed for ``torch.Generator.manual_seed`` from the same stream."""
     high, low = stream(seed, *path).generate_state(2, np.uint32)
     return ((int(high) & 0x7FFFFFFF) << 32) | int(low)

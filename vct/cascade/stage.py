@@ -24,8 +24,8 @@ class BaseArchitecture:
 
     shape: tuple[int, int, int] = (144, 48, 64)
     patch: int = 2
-    channels: tuple[int, ...] = (96, 192, 256)
-    blocks: tuple[int, ...] = (2, 2, 3)
+    channels: tuple[int, ...] = (96, 192, 224)
+    blocks: tuple[int, ...] = (2, 2, 2)
     template_factor: int = 2
 
 
@@ -35,8 +35,8 @@ class SuperResolutionArchitecture:
 
     factor: int = 2
     patch: int = 4
-    channels: tuple[int, ...] = (96, 160)
-    blocks: tuple[int, ...] = (2, 2)
+    channels: tuple[int, ...] = (96, 128)
+    blocks: tuple[int, ...] = (2, 1)
 
 
 class BaseStage(nn.Module):

@@ -70,7 +70,8 @@ class Template(nn.Module):
         penalty = torch.full_like(normal.diagonal(), ridge) * normal[0, 0]
         penalty[0] = 0
         solved = torch.linalg.solve(normal + penalty.diag(), moment)
-        self.coefficients.copy_(solved.reshape(self.coefficients.shape))
+        # Rounded as they will be stored, so that training sees what sampling sees.
+        self.coefficients.copy_(solved.reshape(self.coefficients.shape).bfloat16())
         total, count = torch.zeros_like(self.residual_sd, dtype=torch.float64), 0
         for encoded, features in batches:
             residual = encoded.float() - self(features)

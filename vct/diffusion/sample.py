@@ -17,7 +17,7 @@ def evaluations(solver: Solver, steps: int) -> int:
 
 
 def sample(
-    denoise: Denoise, noise: Tensor, sigmas: Tensor, *, solver: Solver
+    denoise: Denoise, noise: Tensor, levels: list[float], *, solver: Solver
 ) -> Tensor:
     """Carry standard normal noise to a sample along decreasing noise levels.
 
@@ -27,13 +27,11 @@ def sample(
         D(x; σ) with σ of shape (b,).
     noise
         Standard normal, (b, c, k, j, i), float32.
-    sigmas
-        ``schedule.noise_levels``: (steps + 1,), ends in 0; on any device, read
-        once on the host before the first step.
+    levels
+        ``schedule.noise_levels``: decreasing, ends in 0.
     solver
         ``heun`` (Karras et al. 2022) or ``dpmpp2m`` (Lu et al. 2022).
     """
-    levels = sigmas.tolist()
     run = {"heun": _heun, "dpmpp2m": _dpmpp2m}[solver]
     return run(denoise, noise * levels[0], levels)
 

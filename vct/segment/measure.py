@@ -80,7 +80,8 @@ def _threshold_masks(hu: Tensor, suv: Tensor, grid: Grid) -> list[Tensor]:
     gas vanish; body is tissue and lungs; brain is hot above the lung top, bladder hot
     in the lowest third of the field.
     """
-    z = torch.as_tensor(grid.centers_mm(0), device=hu.device)[:, None, None]
+    slices = torch.arange(grid.shape[0], device=hu.device)[:, None, None]
+    z = grid.origin_mm[0] + grid.spacing_mm[0] * slices
     lungs = _opened((hu > -950) & (hu < -450), grid)
     tissue = hu > -300
     return [
@@ -89,7 +90,7 @@ def _threshold_masks(hu: Tensor, suv: Tensor, grid: Grid) -> list[Tensor]:
         (hu > -190) & (hu < -30),
         hu > 250,
         (suv > 3.0) & (z > 100.0),
-        (suv > 4.0) & (z < grid.centers_mm(0)[0] + grid.fov_mm[0] / 3),
+        (suv > 4.0) & (z < grid.origin_mm[0] + grid.fov_mm[0] / 3),
     ]
 
 

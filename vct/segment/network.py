@@ -16,7 +16,7 @@ class SegmenterArchitecture:
     """Everything that fixes the shapes of the segmenter's weights."""
 
     patch: int = 2
-    features: tuple[int, ...] = (48, 64, 96, 128, 192, 48)
+    features: tuple[int, ...] = (32, 48, 64, 96, 128, 32)
 
 
 class Segmenter(nn.Module):

@@ -1,0 +1,388 @@
+"""Subjects to PET/CT: both stages and the instrument, on one device, in batches."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from vct.cascade.checkpoint import architecture_from, load_stage
+from vct.cascade.clock import StageClock
+from vct.cascade.condition import Demographics, condition_vector, template_features
+from vct.cascade.encode import decode, encode_ct
+from vct.cascade.pack import Payload, pack, unpack
+from vct.cascade.quantize import CT_OFFSET_HU, quantize_ct, quantize_suv
+from vct.cascade.stage import (
+    BaseArchitecture,
+    BaseStage,
+    SuperResolutionArchitecture,
+    SuperResolutionStage,
+)
+from vct.cascade.tile import TilePlan
+from vct.diffusion.sample import Solver, evaluations, sample
+from vct.diffusion.schedule import noise_levels
+from vct.grid import Grid
+from vct.seeds import torch_seed
+from vct.segment.measure import COLUMNS, MEASURED, measure, organ_rows
+from vct.segment.network import Segmenter, SegmenterArchitecture
+from vct.volume import StoredImages
+
+Precision = Literal["bf16", "fp32"]
+
+
+class Identified(Demographics, Protocol):
+    """Demographics with the name that picks the noise streams."""
+
+    @property
+    def subject_id(self) -> str: ...
+
+
+class Card(Protocol):
+    """What the cascade reads of a model card."""
+
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def base(self) -> dict[str, Any]: ...
+    @property
+    def superres(self) -> dict[str, Any]: ...
+    @property
+    def segmenter(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class StageSampler:
+    """How one stage goes from noise to data."""
+
+    solver: Solver = "heun"
+    steps: int = 18
+    sigma_min: float = 0.01
+    sigma_max: float = 80.0
+
+    @property
+    def evaluations(self) -> int:
+        """Network evaluations a subject costs."""
+        return evaluations(self.solver, self.steps)
+
+    def levels(self) -> list[float]:
+        """Noise levels, ending in 0."""
+        return noise_levels(
+            self.steps, sigma_min=self.sigma_min, sigma_max=self.sigma_max
+        )
+
+
+@dataclass(frozen=True)
+class SamplerOptions:
+    """What a spec may change of the card's samplers; None keeps the card's."""
+
+    base_steps: int | None = None
+    superres_steps: int | None = None
+    solver: Solver | None = None
+
+
+@dataclass(frozen=True)
+class GeneratedSubject:
+    """One subject as it leaves the device."""
+
+    subject: Identified
+    images: StoredImages
+    organs: list[dict[str, Any]]
+    seconds: dict[str, float]
+
+
+class Cascade:
+    """Both stages of a model, and its segmenter, ready on a device.
+
+    Examples
+    --------
+    ``Cascade.load(find_model("whole-body-4mm")).generate(subjects, seed=7)``
+    """
+
+    def __init__(
+        self,
+        base: BaseStage,
+        superres: SuperResolutionStage,
+        segmenter: Segmenter | None,
+        *,
+        base_sampler: StageSampler,
+        superres_sampler: StageSampler,
+        augmentation: float,
+        plan: TilePlan | None,
+        grid: Grid,
+        device: torch.device,
+        precision: Precision,
+    ) -> None:
+        self.base = base.to(device).eval().requires_grad_(False)
+        self.superres = superres.to(device).eval().requires_grad_(False)
+        self.segmenter = segmenter
+        self.base_sampler = base_sampler
+        self.superres_sampler = superres_sampler
+        self.augmentation = augmentation
+        self.plan = plan
+        self.grid = grid
+        self.device = device
+        self.precision = precision
+        networks = [self.base.network, self.superres.network]
+        if segmenter is not None:
+            segmenter.to(device).eval().requires_grad_(False)
+            networks.append(segmenter.network)
+        dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        for network in networks:
+            network.to(dtype=dtype, memory_format=torch.channels_last_3d)
+
+    @classmethod
+    def load(
+        cls,
+        card: Card,
+        *,
+        device: str = "cpu",
+        segmenter: bool = True,
+        precision: Precision | None = None,
+    ) -> "Cascade":
+        """Read a model named by its card onto a device.
+
+        Raises
+        ------
+        ModelError
+            If weights are missing, damaged, or do not fit the card.
+        """
+        where = torch.device(device)
+        base = BaseStage(architecture_from(BaseArchitecture, card.base["architecture"]))
+        load_stage(base, card.folder / card.base["file"])
+        superres = SuperResolutionStage(
+            architecture_from(
+                SuperResolutionArchitecture, card.superres["architecture"]
+            )
+        )
+        load_stage(superres, card.folder / card.superres["file"])
+        judge = load_segmenter(card) if segmenter else None
+        factor = superres.architecture.factor
+        k, j, i = (n * factor for n in base.architecture.shape)
+        grid = card.grid  # type: ignore[attr-defined]
+        tile = card.superres.get("tile")
+        return cls(
+            base,
+            superres,
+            judge,
+            base_sampler=StageSampler(**card.base["sampler"]),
+            superres_sampler=StageSampler(**card.superres["sampler"]),
+            augmentation=float(card.superres["augmentation"]),
+            plan=TilePlan(**tile) if tile else None,
+            grid=Grid((k, j, i), tuple(grid["spacing_mm"]), tuple(grid["origin_mm"])),
+            device=where,
+            precision=precision or best_precision(where),
+        )
+
+    @property
+    def tile_plan(self) -> dict[str, int] | None:
+        """Tiles of the fine stage, for run.json; None is untiled."""
+        return asdict(self.plan) if self.plan else None
+
+    def generate(
+        self,
+        subjects: Sequence[Identified],
+        *,
+        seed: int,
+        batch_size: int = 1,
+        sampler: SamplerOptions | None = None,
+    ) -> Iterator[GeneratedSubject]:
+        """Generate subjects in batches of fixed size; short batches are padded.
+
+        Parameters
+        ----------
+        subjects
+            Demographics and identifiers; each subject's noise depends on the seed
+            and its identifier only.
+        seed
+            Of the cohort.
+        batch_size
+            Subjects on the device at once.
+        sampler
+            Overrides of the card's steps and solver.
+        """
+        for first in range(0, len(subjects), batch_size):
+            batch = list(subjects[first : first + batch_size])
+            padded = batch + [batch[-1]] * (batch_size - len(batch))
+            clock = StageClock(self.device)
+            condition = self._to_device(condition_vector(padded))
+            features = self._to_device(template_features(condition_vector(padded)))
+            noise = [self._noise(purpose, padded, seed) for purpose in _PURPOSES]
+            with torch.inference_mode():
+                data = self.run(condition, features, noise, sampler, clock)
+            host = _copy_out(data)
+            clock.mark("copy")
+            share = {k: v / len(batch) for k, v in clock.seconds().items()}
+            for subject, row in zip(batch, host, strict=False):
+                yield self._unpacked(subject, row, share)
+
+    def run(
+        self,
+        condition: Tensor,
+        features: Tensor,
+        noise: Sequence[Tensor],
+        sampler: SamplerOptions | None,
+        clock: StageClock,
+    ) -> Tensor:
+        """From noise to integers without leaving the device: uint8 (b, n), packed.
+
+        Parameters
+        ----------
+        condition, features
+            (b, 6) and (b, 7).
+        noise
+            Base noise, augmentation noise and fine noise, each standard normal,
+            (b, 2, k, j, i) on the coarse, coarse and fine grid.
+        """
+        base_noise, augmentation_noise, fine_noise = noise
+        coarse = self.sample_base(condition, features, base_noise, sampler)
+        clock.mark("base")
+        fine = self.sample_superres(
+            condition, coarse, augmentation_noise, fine_noise, sampler
+        )
+        clock.mark("superres")
+        payload = self._integers(fine)
+        clock.mark("segmentation")
+        return pack(payload)
+
+    def sample_base(
+        self,
+        condition: Tensor,
+        features: Tensor,
+        noise: Tensor,
+        sampler: SamplerOptions | None = None,
+    ) -> Tensor:
+        """Encoded coarse volumes, (b, 2, k, j, i)."""
+        options = sampler or SamplerOptions()
+        how = _overridden(self.base_sampler, options.base_steps, options.solver)
+        template = self.base.template(features)
+
+        def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+            return self.base.denoise(x, sigma, condition=condition, template=template)
+
+        residual = sample(denoise, noise, how.levels(), solver=how.solver)
+        return self.base.template.to_encoded(residual, features).clamp(-1, 1)
+
+    def sample_superres(
+        self,
+        condition: Tensor,
+        coarse: Tensor,
+        augmentation_noise: Tensor,
+        noise: Tensor,
+        sampler: SamplerOptions | None = None,
+    ) -> Tensor:
+        """Encoded fine volumes, (b, 2, k, j, i), from encoded coarse ones."""
+        options = sampler or SamplerOptions()
+        how = _overridden(self.superres_sampler, options.superres_steps, options.solver)
+        level = coarse.new_full((coarse.shape[0],), self.augmentation)
+        augmented = self.superres.augment(coarse, level, augmentation_noise)
+
+        def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+            return self.superres.denoise(
+                x,
+                sigma,
+                coarse=augmented,
+                augmentation=level,
+                condition=condition,
+                plan=self.plan,
+            )
+
+        residual = sample(denoise, noise, how.levels(), solver=how.solver)
+        return self.superres.to_encoded(residual, coarse)
+
+    def _integers(self, fine: Tensor) -> Payload:
+        """Stored integers, and organs measured on what those integers mean."""
+        hu, suv = decode(fine)
+        ct, (pet, step) = quantize_ct(hu), quantize_suv(suv)
+        clipped = (fine[:, 1] >= 1.0).flatten(1).sum(dim=1, keepdim=True)
+        if self.segmenter is None:
+            return Payload(ct, pet, step, clipped, None, None)
+        stored_hu = ct.float() + CT_OFFSET_HU
+        stored_suv = (pet.double() * step[:, :, None, None]).float()
+        labels = self.segmenter.labels(encode_ct(stored_hu))
+        sums = torch.stack(
+            [
+                measure(h, s, organs, self.grid)
+                for h, s, organs in zip(stored_hu, stored_suv, labels, strict=True)
+            ]
+        )
+        return Payload(ct, pet, step, clipped, sums, labels)
+
+    def _noise(self, purpose: str, subjects: Sequence[Identified], seed: int) -> Tensor:
+        """Whole-volume standard normal noise, a generator for every subject."""
+        fine = purpose == "noise/superres"
+        shape = self.grid.shape if fine else self.base.architecture.shape
+        draws = []
+        for subject in subjects:
+            generator = torch.Generator(self.device)
+            generator.manual_seed(torch_seed(seed, purpose, subject.subject_id))
+            draws.append(
+                torch.randn(2, *shape, generator=generator, device=self.device)
+            )
+        return torch.stack(draws)
+
+    def _to_device(self, values: Any) -> Tensor:
+        return torch.as_tensor(values, dtype=torch.float32).to(self.device)
+
+    def _unpacked(
+        self, subject: Identified, row: Tensor, seconds: dict[str, float]
+    ) -> GeneratedSubject:
+        shape = (len(MEASURED), len(COLUMNS)) if self.segmenter is not None else None
+        arrays = unpack(row.numpy(), self.grid, shape)
+        images = StoredImages(
+            grid=self.grid,
+            ct_stored=arrays.ct,
+            pet_stored=arrays.pet,
+            pet_suv_per_step=arrays.suv_per_step,
+            labels=arrays.labels,
+            pet_clipped_voxels=arrays.clipped,
+        )
+        organs: list[dict[str, Any]] = []
+        if arrays.organ_sums is not None:
+            rows = organ_rows(arrays.organ_sums.tolist(), self.grid)
+            organs = [asdict(organ) for organ in rows]
+        return GeneratedSubject(subject, images, organs, seconds)
+
+
+_PURPOSES = ("noise/base", "noise/augmentation", "noise/superres")
+
+
+def load_segmenter(card: Card) -> Segmenter:
+    """The model's own segmenter.
+
+    Raises
+    ------
+    ModelError
+        If weights are missing, damaged, or do not fit the card.
+    """
+    segmenter = Segmenter(
+        architecture_from(SegmenterArchitecture, card.segmenter["architecture"])
+    )
+    load_stage(segmenter, card.folder / card.segmenter["file"])
+    return segmenter
+
+
+def best_precision(device: torch.device) -> Precision:
+    """bf16 where the hardware multiplies it, else fp32."""
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+    return "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"
+
+
+def _overridden(
+    sampler: StageSampler, steps: int | None, solver: Solver | None
+) -> StageSampler:
+    return replace(
+        sampler, steps=steps or sampler.steps, solver=solver or sampler.solver
+    )
+
+
+def _copy_out(data: Tensor) -> Tensor:
+    """The one copy from device to host, into pinned memory where there is a device."""
+    if data.device.type == "cpu":
+        return data
+    host = torch.empty(data.shape, dtype=data.dtype, pin_memory=True)
+    host.copy_(data, non_blocking=True)
+    torch.cuda.current_stream(data.device).synchronize()
+    return host

@@ -1,0 +1,118 @@
+"""Phantoms rendered once: encoded volumes and organ labels in memory-mapped files.
+
+Each subject is a function of (seed, index), written to its own file and renamed when
+complete, so that rendering resumes where it stopped and workers never meet.
+"""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from vct.phantom.population import draw_anatomy
+from vct.phantom.render import render
+from vct.phantom.structures import to_organs
+
+from vct.cascade.condition import condition_vector
+from vct.cascade.encode import encode
+from vct.grid import Grid, whole_body_grid
+from vct.seeds import generator, torch_seed
+from vct.training.config import PhantomData
+from vct.training.people import Person, draw_person
+
+
+def person_of(seed: int, index: int) -> Person:
+    """Demographics of training subject ``index``."""
+    return draw_person(generator(seed, "phantom/person", index))
+
+
+def render_subject(
+    person: Person, seed: int, index: int, grid: Grid, device: str
+) -> tuple[Tensor, Tensor]:
+    """Encoded volume (2, k, j, i) float32 and organ labels (k, j, i) uint8."""
+    anatomy = draw_anatomy(person, generator(seed, "phantom/anatomy", index))
+    noise = torch.Generator(device)
+    noise.manual_seed(torch_seed(seed, "phantom/image", index))
+    phantom = render(anatomy, grid, device=device, generator=noise)
+    return encode(phantom.ct_hu, phantom.suv), to_organs(phantom.labels)
+
+
+def build_cache(data: PhantomData, *, device: str) -> "PhantomCache":
+    """Render what is missing of the training and held-out phantoms."""
+    data.folder.mkdir(parents=True, exist_ok=True)
+    count = data.subjects + data.held_out
+    missing = [n for n in range(count) if not _path(data.folder, n).exists()]
+    if missing:
+        chunks = [missing[w :: data.workers] for w in range(data.workers)]
+        jobs = [(data, chunk, device) for chunk in chunks if chunk]
+        if len(jobs) == 1:
+            _render_chunk(jobs[0])
+        else:
+            context = get_context("spawn")
+            with ProcessPoolExecutor(len(jobs), mp_context=context) as pool:
+                list(pool.map(_render_chunk, jobs))
+    return PhantomCache(data)
+
+
+def _render_chunk(job: tuple[PhantomData, list[int], str]) -> None:
+    data, indices, device = job
+    if data.workers > 1:
+        torch.set_num_threads(1)
+    grid = whole_body_grid(data.spacing_mm)
+    for index in indices:
+        person = person_of(data.seed, index)
+        encoded, labels = render_subject(person, data.seed, index, grid, device)
+        path = _path(data.folder, index)
+        partial = path.with_name(f".{path.stem}.{os.getpid()}.npz")
+        np.savez(
+            partial, encoded=encoded.half().cpu().numpy(), labels=labels.cpu().numpy()
+        )
+        partial.rename(path)
+
+
+def _path(folder: Path, index: int) -> Path:
+    return folder / f"{index:06d}.npz"
+
+
+class PhantomCache:
+    """Rendered phantoms; the first ``subjects`` train, the others are held out."""
+
+    def __init__(self, data: PhantomData) -> None:
+        self.data = data
+        self.grid = whole_body_grid(data.spacing_mm)
+
+    def condition(self, indices: range) -> Tensor:
+        """Condition vectors, (n, 6)."""
+        people = [person_of(self.data.seed, n) for n in indices]
+        return torch.from_numpy(condition_vector(people))
+
+    @property
+    def training(self) -> range:
+        """Indices of training subjects."""
+        return range(self.data.subjects)
+
+    @property
+    def held_out(self) -> range:
+        """Indices of subjects no network was trained on."""
+        return range(self.data.subjects, self.data.subjects + self.data.held_out)
+
+    def encoded(self, index: int) -> Tensor:
+        """Encoded volume, float16, (2, k, j, i)."""
+        return self._read(index, "encoded")
+
+    def labels(self, index: int) -> Tensor:
+        """Organ labels, uint8, (k, j, i)."""
+        return self._read(index, "labels")
+
+    def volumes(self, indices: range) -> Iterator[Tensor]:
+        """Encoded volumes one after another."""
+        for index in indices:
+            yield self.encoded(index)
+
+    def _read(self, index: int, name: str) -> Tensor:
+        with np.load(_path(self.data.folder, index)) as arrays:
+            return torch.from_numpy(arrays[name])

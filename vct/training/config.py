@@ -1,0 +1,99 @@
+"""What a training run is, as YAML: one file a stage."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from vct.errors import SpecError
+
+StageName = Literal["base", "superres", "segmenter"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PhantomData(_Strict):
+    """Digital phantoms to train on, rendered once into a cache folder."""
+
+    folder: Path
+    subjects: int = Field(gt=0)
+    held_out: int = Field(default=32, gt=0)
+    seed: int = 1
+    spacing_mm: float = Field(default=4.0, gt=0)
+    workers: int = Field(default=1, gt=0)
+
+
+class Optimization(_Strict):
+    """AdamW with warm-up, a flat part, and a linear decay to zero at the end."""
+
+    batch_size: int = Field(default=8, gt=0)
+    accumulate: int = Field(default=1, gt=0)
+    learning_rate: float = Field(default=5e-4, gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    warmup_steps: int = Field(default=200, ge=0)
+    decay_from: float = Field(default=0.6, ge=0, le=1)
+    gradient_norm: float = Field(default=1.0, gt=0)
+    ema_decay: float = Field(default=0.999, gt=0, lt=1)
+    max_samples: int | None = Field(default=None, gt=0)
+    max_minutes: float | None = Field(default=None, gt=0)
+    precision: Literal["bf16", "fp32"] = "bf16"
+    compile: bool = False
+    seed: int = 0
+
+
+class Reporting(_Strict):
+    """How often a run writes down where it stands."""
+
+    log_every_steps: int = Field(default=50, gt=0)
+    checkpoint_minutes: float = Field(default=3.0, gt=0)
+    pictures_minutes: float = Field(default=30.0, gt=0)
+
+
+class TrainingConfig(_Strict):
+    """One stage's training: data, architecture, optimization, noise."""
+
+    stage: StageName
+    data: PhantomData
+    architecture: dict[str, Any] = Field(default_factory=dict)
+    optimization: Optimization = Optimization()
+    reporting: Reporting = Reporting()
+    p_mean: float = 0.0
+    p_std: float = Field(default=1.5, gt=0)
+    unknown_share: float = Field(default=0.05, ge=0, lt=1)
+    augmentation_max: float = Field(default=1.0, ge=0)
+    patch_slices: int = Field(default=96, gt=0)
+    base_weights: Path | None = None
+    base_pass_share: float = Field(default=0.0, ge=0, le=1)
+    initial_weights: Path | None = None
+
+
+def load_config(path: Path, stage: StageName) -> TrainingConfig:
+    """Read a training YAML.
+
+    Raises
+    ------
+    SpecError
+        If the file is missing, no YAML, or not a training of ``stage``.
+    """
+    try:
+        values = YAML(typ="safe", pure=True).load(path.read_text())
+        config = TrainingConfig.model_validate(values)
+    except FileNotFoundError:
+        raise SpecError(f"{path}: there is no such training config") from None
+    except YAMLError as error:
+        raise SpecError(f"{path}: not YAML: {error}") from None
+    except ValidationError as error:
+        lines = [
+            f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}"
+            for e in error.errors()
+        ]
+        raise SpecError("\n".join(lines)) from None
+    if config.stage != stage:
+        raise SpecError(
+            f"{path}: trains stage {config.stage!r}, but {stage!r} was asked for"
+        )
+    return config
