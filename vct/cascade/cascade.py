@@ -8,16 +8,14 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor
 
-from vct.cascade.checkpoint import architecture_from, load_stage
+from vct.cascade.checkpoint import load_stage, read_architecture
 from vct.cascade.clock import StageClock
 from vct.cascade.condition import Demographics, condition_vector, template_features
 from vct.cascade.encode import decode, encode_ct
 from vct.cascade.pack import Payload, pack, unpack
 from vct.cascade.quantize import CT_OFFSET_HU, quantize_ct, quantize_suv
 from vct.cascade.stage import (
-    BaseArchitecture,
     BaseStage,
-    SuperResolutionArchitecture,
     SuperResolutionStage,
 )
 from vct.cascade.tile import TilePlan
@@ -149,14 +147,8 @@ class Cascade:
             If weights are missing, damaged, or do not fit the card.
         """
         where = torch.device(device)
-        base = BaseStage(architecture_from(BaseArchitecture, card.base["architecture"]))
-        load_stage(base, card.folder / card.base["file"])
-        superres = SuperResolutionStage(
-            architecture_from(
-                SuperResolutionArchitecture, card.superres["architecture"]
-            )
-        )
-        load_stage(superres, card.folder / card.superres["file"])
+        base = load_base(card.folder / card.base["file"])
+        superres = load_superres(card.folder / card.superres["file"])
         judge = load_segmenter(card) if segmenter else None
         factor = superres.architecture.factor
         k, j, i = (n * factor for n in base.architecture.shape)
@@ -206,11 +198,10 @@ class Cascade:
             batch = list(subjects[first : first + batch_size])
             padded = batch + [batch[-1]] * (batch_size - len(batch))
             clock = StageClock(self.device)
-            condition = self._to_device(condition_vector(padded))
-            features = self._to_device(template_features(condition_vector(padded)))
+            condition = condition_vector(padded).to(self.device)
             noise = [self._noise(purpose, padded, seed) for purpose in _PURPOSES]
             with torch.inference_mode():
-                data = self.run(condition, features, noise, sampler, clock)
+                data = self.run(condition, noise, sampler, clock)
             host = _copy_out(data)
             clock.mark("copy")
             share = {k: v / len(batch) for k, v in clock.seconds().items()}
@@ -220,7 +211,6 @@ class Cascade:
     def run(
         self,
         condition: Tensor,
-        features: Tensor,
         noise: Sequence[Tensor],
         sampler: SamplerOptions | None,
         clock: StageClock,
@@ -229,14 +219,14 @@ class Cascade:
 
         Parameters
         ----------
-        condition, features
-            (b, 6) and (b, 7).
+        condition
+            (b, 6).
         noise
             Base noise, augmentation noise and fine noise, each standard normal,
             (b, 2, k, j, i) on the coarse, coarse and fine grid.
         """
         base_noise, augmentation_noise, fine_noise = noise
-        coarse = self.sample_base(condition, features, base_noise, sampler)
+        coarse = self.sample_base(condition, base_noise, sampler)
         clock.mark("base")
         fine = self.sample_superres(
             condition, coarse, augmentation_noise, fine_noise, sampler
@@ -249,13 +239,13 @@ class Cascade:
     def sample_base(
         self,
         condition: Tensor,
-        features: Tensor,
         noise: Tensor,
         sampler: SamplerOptions | None = None,
     ) -> Tensor:
         """Encoded coarse volumes, (b, 2, k, j, i)."""
         options = sampler or SamplerOptions()
         how = _overridden(self.base_sampler, options.base_steps, options.solver)
+        features = template_features(condition)
         template = self.base.template(features)
 
         def denoise(x: Tensor, sigma: Tensor) -> Tensor:
@@ -322,9 +312,6 @@ class Cascade:
             )
         return torch.stack(draws)
 
-    def _to_device(self, values: Any) -> Tensor:
-        return torch.as_tensor(values, dtype=torch.float32).to(self.device)
-
     def _unpacked(
         self, subject: Identified, row: Tensor, seconds: dict[str, float]
     ) -> GeneratedSubject:
@@ -354,12 +341,11 @@ def load_segmenter(card: Card) -> Segmenter:
     Raises
     ------
     ModelError
-        If weights are missing, damaged, or do not fit the card.
+        If weights are missing or damaged.
     """
-    segmenter = Segmenter(
-        architecture_from(SegmenterArchitecture, card.segmenter["architecture"])
-    )
-    load_stage(segmenter, card.folder / card.segmenter["file"])
+    path = card.folder / card.segmenter["file"]
+    segmenter = Segmenter(read_architecture(SegmenterArchitecture, path))
+    load_stage(segmenter, path)
     return segmenter
 
 

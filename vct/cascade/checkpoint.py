@@ -1,11 +1,14 @@
 """Stages on disk: safetensors, never pickle."""
 
-from dataclasses import fields
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -35,35 +38,42 @@ def architecture_from(kind: type[Architecture], values: dict[str, Any]) -> Archi
 
 
 def save_stage(stage: nn.Module, path: Path) -> None:
-    """Write weights as bf16 (buffers of statistics stay float32)."""
+    """Write weights as bf16 (few numbers stay float32) with their architecture."""
     tensors = {}
     for name, value in stage.state_dict().items():
         keep = value.numel() <= 16
         dtype = torch.float32 if keep else torch.bfloat16
         tensors[name] = value.detach().to("cpu", dtype).contiguous()
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path)
+    architecture = asdict(stage.architecture)  # type: ignore[call-overload, arg-type]
+    save_file(tensors, path, metadata={"architecture": json.dumps(architecture)})
+
+
+def read_architecture(kind: type[Architecture], path: Path) -> Architecture:
+    """Architecture that a weights file says it belongs to.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing or damaged, or says nothing.
+    """
+    with _readable(path), safe_open(path, framework="pt") as weights:
+        metadata = weights.metadata() or {}
+    if "architecture" not in metadata:
+        raise ModelError(f"{path}: the weights name no architecture; retrain the model")
+    return architecture_from(kind, json.loads(metadata["architecture"]))
 
 
 def load_stage(stage: nn.Module, path: Path) -> None:
-    """Read weights into a stage built from its card.
+    """Read weights into a stage of their architecture.
 
     Raises
     ------
     ModelError
         If the file is missing, damaged, or holds other weights than the stage's.
     """
-    try:
+    with _readable(path):
         tensors = load_file(path)
-    except FileNotFoundError:
-        raise ModelError(
-            f"{path}: the weights are missing; reinstall the model"
-        ) from None
-    except (SafetensorError, OSError) as error:
-        raise ModelError(
-            f"{path}: the weights are damaged or truncated ({error}); "
-            "reinstall the model"
-        ) from None
     expected = stage.state_dict()
     wrong = sorted(
         name
@@ -74,7 +84,23 @@ def load_stage(stage: nn.Module, path: Path) -> None:
     )
     if wrong:
         raise ModelError(
-            f"{path}: the weights do not fit the architecture in the card "
+            f"{path}: the weights do not fit their architecture "
             f"({len(wrong)} tensors differ, the first is {wrong[0]!r})"
         )
     stage.load_state_dict(tensors)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Errors of a weights file in the user's words."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise ModelError(
+            f"{path}: the weights are missing; reinstall the model"
+        ) from None
+    except (SafetensorError, OSError) as error:
+        raise ModelError(
+            f"{path}: the weights are damaged or truncated ({error}); "
+            "reinstall the model"
+        ) from None

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
+import torch
+from torch import Tensor
 
 # Center and half width that bring each demographic near [-1, 1].
 _SCALING = {
@@ -31,8 +33,8 @@ class Demographics(Protocol):
     def bmi_kg_m2(self) -> float: ...
 
 
-def condition_vector(subjects: Sequence[Demographics]) -> np.ndarray:
-    """Condition of the networks, float32, (n, 6), in the order of ``CONDITION``."""
+def condition_vector(subjects: Sequence[Demographics]) -> Tensor:
+    """Condition of the networks, (n, 6), in the order of ``CONDITION``."""
     rows = []
     for subject in subjects:
         age = _scaled("age_years", subject.age_years)
@@ -40,14 +42,14 @@ def condition_vector(subjects: Sequence[Demographics]) -> np.ndarray:
         height = _scaled("height_m", subject.height_m)
         bmi = _scaled("bmi_kg_m2", subject.bmi_kg_m2)
         rows.append([age, male, height, bmi, np.isnan(height), np.isnan(bmi)])
-    return np.nan_to_num(np.array(rows, np.float64)).astype(np.float32)
+    return torch.from_numpy(np.nan_to_num(np.array(rows, np.float64))).float()
 
 
-def template_features(condition: np.ndarray) -> np.ndarray:
+def template_features(condition: Tensor) -> Tensor:
     """Regressors of the linear template, (n, 7), from condition vectors (n, 6)."""
-    age, male, height, bmi = condition[:, :4].T
-    columns = [np.ones_like(age), age, male, height, bmi, bmi**2, age * male]
-    return np.stack(columns, axis=1)
+    age, male, height, bmi = condition[:, :4].unbind(dim=1)
+    one = torch.ones_like(age)
+    return torch.stack([one, age, male, height, bmi, bmi**2, age * male], dim=1)
 
 
 def _scaled(name: str, value: float) -> float:

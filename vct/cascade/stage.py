@@ -1,10 +1,12 @@
 """The two stages: demographics to a coarse body, coarse body to a fine one."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from vct.cascade.checkpoint import load_stage, read_architecture
 from vct.cascade.condition import CONDITION
 from vct.cascade.resample import upsample
 from vct.cascade.template import Template
@@ -189,3 +191,17 @@ def _run(
     dtype = next(network.parameters()).dtype
     tokens = tokens.to(dtype, memory_format=torch.channels_last_3d)
     return network(tokens, c_noise, condition)
+
+
+def load_base(path: Path) -> BaseStage:
+    """A trained base stage; raises ``ModelError`` when its file is no good."""
+    stage = BaseStage(read_architecture(BaseArchitecture, path))
+    load_stage(stage, path)
+    return stage
+
+
+def load_superres(path: Path) -> SuperResolutionStage:
+    """A trained fine stage; raises ``ModelError`` when its file is no good."""
+    stage = SuperResolutionStage(read_architecture(SuperResolutionArchitecture, path))
+    load_stage(stage, path)
+    return stage

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from vct.phantom.population import draw_anatomy
-from vct.phantom.render import render
-from vct.phantom.structures import to_organs
 
 from vct.cascade.condition import condition_vector
 from vct.cascade.encode import encode
 from vct.grid import Grid, whole_body_grid
+from vct.phantom.population import draw_anatomy
+from vct.phantom.render import render
+from vct.phantom.structures import to_organs
 from vct.seeds import generator, torch_seed
 from vct.training.config import PhantomData
 from vct.training.people import Person, draw_person
@@ -88,7 +88,7 @@ class PhantomCache:
     def condition(self, indices: range) -> Tensor:
         """Condition vectors, (n, 6)."""
         people = [person_of(self.data.seed, n) for n in indices]
-        return torch.from_numpy(condition_vector(people))
+        return condition_vector(people)
 
     @property
     def training(self) -> range:
