@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vct.cascade.checkpoint import load_stage, read_architecture
 from vct.cascade.clock import StageClock
@@ -17,10 +17,13 @@ from vct.cascade.quantize import CT_OFFSET_HU, quantize_ct, quantize_suv
 from vct.cascade.stage import (
     BaseStage,
     SuperResolutionStage,
+    load_base,
+    load_superres,
 )
 from vct.cascade.tile import TilePlan
 from vct.diffusion.sample import Solver, evaluations, sample
 from vct.diffusion.schedule import noise_levels
+from vct.diffusion.unet import channels_last
 from vct.grid import Grid
 from vct.seeds import torch_seed
 from vct.segment.measure import COLUMNS, MEASURED, measure, organ_rows
@@ -122,13 +125,13 @@ class Cascade:
         self.grid = grid
         self.device = device
         self.precision = precision
-        networks = [self.base.network, self.superres.network]
+        networks: list[nn.Module] = [self.base.network, self.superres.network]
         if segmenter is not None:
             segmenter.to(device).eval().requires_grad_(False)
             networks.append(segmenter.network)
         dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         for network in networks:
-            network.to(dtype=dtype, memory_format=torch.channels_last_3d)
+            channels_last(network.to(dtype))
 
     @classmethod
     def load(

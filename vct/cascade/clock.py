@@ -1,6 +1,7 @@
 """Seconds per stage without making the device wait."""
 
 import time
+from itertools import pairwise
 
 import torch
 
@@ -24,12 +25,17 @@ class StageClock:
 
     def seconds(self) -> dict[str, float]:
         """Seconds of each stage; call after the device has finished."""
-        spans = {}
-        for (_, before), (name, after) in zip(
-            self._marks[:-1], self._marks[1:], strict=True
-        ):
-            if isinstance(before, float) and isinstance(after, float):
-                spans[name] = after - before
-            else:
-                spans[name] = before.elapsed_time(after) / 1000  # type: ignore[union-attr]
-        return spans
+        return {
+            name: _between(before, after)
+            for (_, before), (name, after) in pairwise(self._marks)
+        }
+
+
+def _between(
+    before: float | torch.cuda.Event, after: float | torch.cuda.Event
+) -> float:
+    if isinstance(before, torch.cuda.Event) and isinstance(after, torch.cuda.Event):
+        return before.elapsed_time(after) / 1000
+    assert isinstance(before, float)
+    assert isinstance(after, float)
+    return after - before

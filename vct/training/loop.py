@@ -27,7 +27,9 @@ Log = Callable[[str], None]
 class Task(Protocol):
     """One stage's training: what is trained, on which losses, and how it looks."""
 
-    stage: nn.Module
+    @property
+    def stage(self) -> nn.Module:
+        """What is trained."""
 
     def loss(self, batch_size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Loss (b,) and ln σ (b,) of a fresh batch; the latter groups the log."""

@@ -1,5 +1,6 @@
 """``vct train``: one stage, from its config to its weights."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,14 +48,14 @@ def train(
 
     from vct.training.base import BaseTask
     from vct.training.cache import build_cache
-    from vct.training.loop import train_loop
+    from vct.training.loop import Task, train_loop
     from vct.training.segmenter import SegmenterTask
     from vct.training.superres import SuperResolutionTask
 
     torch.manual_seed(settings.optimization.seed)
     cache = build_cache(settings.data, device=device)
     log(f"{settings.data.subjects} phantoms in {settings.data.folder}")
-    tasks = {
+    tasks: dict[str, Callable[..., Task]] = {
         "base": BaseTask,
         "superres": SuperResolutionTask,
         "segmenter": SegmenterTask,

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from vct.anatomy import ORGANS
 from vct.cascade.checkpoint import architecture_from, load_stage
 from vct.cascade.encode import decode_ct, encode_ct
+from vct.diffusion.unet import channels_last
 from vct.segment.network import Segmenter, SegmenterArchitecture
 from vct.training.cache import PhantomCache
 from vct.training.config import TrainingConfig
@@ -30,7 +31,7 @@ class SegmenterTask:
         ).to(device)
         if config.initial_weights:
             load_stage(self.stage, config.initial_weights)
-        self.stage.network.to(memory_format=torch.channels_last_3d)
+        channels_last(self.stage.network)
         self._criterion = DiceCELoss(
             to_onehot_y=True, softmax=True, include_background=False, batch=True
         )

@@ -19,6 +19,7 @@ from vct.diffusion.loss import denoising_loss, draw_sigma
 from vct.diffusion.sample import sample
 from vct.diffusion.schedule import noise_levels
 from vct.diffusion.tokens import position_maps, to_tokens
+from vct.diffusion.unet import channels_last
 from vct.training.cache import PhantomCache
 from vct.training.config import TrainingConfig
 from vct.training.picture import repeatable_noise, save_picture
@@ -51,7 +52,7 @@ class SuperResolutionTask:
         else:
             self._measure_statistics()
         self.passed = self._pass_through_base(config.base_weights)
-        self.stage.network.to(memory_format=torch.channels_last_3d)
+        channels_last(self.stage.network)
         if config.optimization.compile:
             self.stage.network.compile()
 
@@ -86,7 +87,7 @@ class SuperResolutionTask:
         if not weights or not self.config.base_pass_share:
             return None
         base = load_base(weights).to(self.device).eval().requires_grad_(False)
-        base.network.to(memory_format=torch.channels_last_3d)
+        channels_last(base.network)
         rng = torch.Generator(self.device)
         rng.manual_seed(self.config.optimization.seed)
         passed = []
