@@ -1,0 +1,16 @@
+"""The whole road: a spec becomes a cohort folder."""
+
+from vct.build.finish import finish_cohort
+from vct.build.plan import Plan, plan_cohort
+from vct.build.road import Build, BuiltSubject, build_cohort
+from vct.build.shard import Shard
+
+__all__ = [
+    "Build",
+    "BuiltSubject",
+    "Plan",
+    "Shard",
+    "build_cohort",
+    "finish_cohort",
+    "plan_cohort",
+]

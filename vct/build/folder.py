@@ -1,0 +1,151 @@
+"""The cohort folder: claimed by one build's identity, resumed, never mixed."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Literal
+
+from vct.errors import CohortError
+from vct.manifest import write_run
+
+OnExisting = Literal["resume", "fail", "overwrite"]
+
+IDENTITY_NAME = ".build.json"
+_OURS = (
+    "dicom",
+    "previews",
+    "cohort.yaml",
+    "subjects.parquet",
+    "series.parquet",
+    "instances.parquet",
+    "organs.parquet",
+    "run.json",
+    "findings.json",
+    "events.jsonl",
+    "report.html",
+    IDENTITY_NAME,
+)
+
+
+def claim(
+    out: Path,
+    identity: dict[str, Any],
+    spec_bytes: bytes,
+    on_existing: OnExisting = "resume",
+) -> None:
+    """Make the folder this build's own, or find that it already is.
+
+    Parameters
+    ----------
+    identity
+        What must agree for two builds to share a folder; see ``agree``.
+    on_existing
+        ``resume`` goes on with an agreeing cohort, ``fail`` refuses any, and
+        ``overwrite`` removes the cohort first (never a folder that is none).
+
+    Raises
+    ------
+    CohortError
+        If the folder holds something else, or another cohort.
+    """
+    if out.is_dir() and any(out.iterdir()):
+        if not (out / IDENTITY_NAME).is_file():
+            raise CohortError(
+                f"{out} is not empty and is not a cohort that 'vct build' began. "
+                "Choose an empty or a new folder with -o."
+            )
+        if on_existing == "fail":
+            raise CohortError(
+                f"{out} holds a cohort already. Choose another folder with -o, or "
+                "'--on-existing resume' to go on with it."
+            )
+        if on_existing == "overwrite":
+            _remove_cohort(out)
+    out.mkdir(parents=True, exist_ok=True)
+    if not _write_once(out / IDENTITY_NAME, identity):
+        agree(out, identity)
+    if not (out / "cohort.yaml").is_file():
+        partial = out / f".cohort.{os.getpid()}.partial"
+        partial.write_bytes(spec_bytes)
+        partial.replace(out / "cohort.yaml")
+    for name in ("dicom", "previews"):
+        (out / name).mkdir(exist_ok=True)
+
+
+def read_identity(out: Path) -> dict[str, Any]:
+    """Identity of the build that began a folder.
+
+    Raises
+    ------
+    CohortError
+        If the folder was begun by no build, or its record is damaged.
+    """
+    path = out / IDENTITY_NAME
+    try:
+        identity = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise CohortError(
+            f"{out} is not a cohort that 'vct build' began. Name the folder given "
+            "with -o."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise CohortError(
+            f"{path} is damaged ({error}). Build again with '--on-existing overwrite'."
+        ) from None
+    if not isinstance(identity, dict):
+        raise CohortError(f"{path} is damaged: it must hold a JSON object.")
+    return identity
+
+
+def agree(out: Path, identity: dict[str, Any]) -> None:
+    """Compare with the identity on disk, and add to it what only now is known.
+
+    Raises
+    ------
+    CohortError
+        With both values of every key that differs.
+    """
+    known = read_identity(out)
+    differing = [
+        key for key in identity if key in known and known[key] != identity[key]
+    ]
+    if differing:
+        lines = [
+            f"  {key}: {known[key]!r} there, {identity[key]!r} now" for key in differing
+        ]
+        raise CohortError(
+            f"{out} was begun with another spec, model or option:\n"
+            + "\n".join(lines)
+            + "\nGive the same ones to resume, choose another folder with -o, or "
+            "replace it with '--on-existing overwrite'."
+        )
+    if any(key not in known for key in identity):
+        write_run(out / IDENTITY_NAME, {**known, **identity})
+
+
+def finished(out: Path, subject_id: str) -> bool:
+    """Whether a subject is complete: finished means renamed."""
+    return (out / "dicom" / subject_id).is_dir()
+
+
+def _write_once(path: Path, identity: dict[str, Any]) -> bool:
+    """Create the identity unless it exists; atomic between shards."""
+    partial = path.with_name(f".build.{os.getpid()}.partial")
+    write_run(partial, identity)
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        return False
+    finally:
+        partial.unlink()
+    return True
+
+
+def _remove_cohort(out: Path) -> None:
+    """Remove what builds write, and nothing else."""
+    for path in [*(out / name for name in _OURS), *out.glob("run-*of*.json")]:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

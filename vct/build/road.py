@@ -1,0 +1,311 @@
+"""Spec → cohort folder, one subject at a time; killed and rerun, it goes on."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import vct
+from vct.build.failures import told_as_user_errors
+from vct.build.finish import summarize, utc_now
+from vct.build.folder import OnExisting, agree, claim, finished, read_identity
+from vct.build.plan import Plan, plan_cohort
+from vct.build.record import cascade_identity, plan_identity, run_record
+from vct.build.shard import Shard
+from vct.build.study import study_context
+from vct.build.writing import WriteTask, write_one, writer_pool
+from vct.device import resolve_device
+from vct.errors import VctError
+from vct.manifest import append_event, shard_name, write_run
+
+if TYPE_CHECKING:
+    from vct.cascade import Cascade, GeneratedSubject
+    from vct.subjects import Subject
+    from vct.validation import Finding
+
+_CUDA_BATCH = 4
+
+
+@dataclass(frozen=True)
+class BuiltSubject:
+    """One subject on disk.
+
+    Attributes
+    ----------
+    status
+        ``written`` now, or ``kept`` from an earlier run.
+    seconds
+        By stage (base, superres, segmentation, dicom); empty when kept.
+    """
+
+    subject_id: str
+    folder: Path
+    status: Literal["written", "kept"]
+    seconds: dict[str, float]
+
+
+def build_cohort(
+    spec_path: str | Path,
+    out: str | Path,
+    *,
+    limit: int | None = None,
+    only: Sequence[str] = (),
+    shard: Shard | None = None,
+    seed: int | None = None,
+    device: str = "auto",
+    workers: int = 1,
+    batch_size: int | None = None,
+    on_existing: OnExisting = "resume",
+    extrapolate: bool = False,
+    header_only_protocol: bool = False,
+    now: Callable[[], datetime] = utc_now,
+    notify: Callable[[str], None] = lambda _: None,
+) -> "Build":
+    """Build a cohort: an iterator with a length, one item per subject.
+
+    Nothing is written before the first item is asked for. Run again, it goes on
+    where it stopped.
+
+    Parameters
+    ----------
+    spec_path, limit, only, shard, seed, extrapolate, header_only_protocol
+        As in ``plan_cohort``.
+    out
+        Cohort folder.
+    device
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+    workers
+        Writer processes beside the sampler; 0 writes in this process. A script that
+        uses them needs ``if __name__ == "__main__":``, as they are spawned.
+    batch_size
+        Subjects on the device at once; by default 1 on a CPU and 4 on a GPU.
+    on_existing
+        What to do with a cohort in ``out``: resume, fail or overwrite.
+    now, notify
+        Wall clock; and a listener for what the build is at, in a few words.
+
+    Raises
+    ------
+    SpecError
+        If the spec is no cohort.
+    ModelError
+        If the model is unknown or damaged, or was not made for these subjects.
+    CohortError
+        If ``out`` holds something else.
+    VctError
+        If the disk is full or not writable, or the device is not there.
+
+    Examples
+    --------
+    ::
+
+        for subject in vct.build_cohort("cohorts/quickstart.yaml", "out"):
+            print(subject.subject_id, subject.folder)
+    """
+    plan = plan_cohort(
+        spec_path,
+        limit=limit,
+        only=only,
+        shard=shard,
+        seed=seed,
+        extrapolate=extrapolate,
+        header_only_protocol=header_only_protocol,
+    )
+    for name, value, least in (
+        ("workers", workers, 0),
+        ("batch_size", 1 if batch_size is None else batch_size, 1),
+    ):
+        if value < least:
+            raise VctError(f"{name} must be at least {least}, got {value}")
+    options = {"device": device, "workers": workers, "on_existing": on_existing}
+    return Build(plan, Path(out), batch_size, options, now=now, notify=notify)
+
+
+class Build:
+    """A build under way; iterate it to run it.
+
+    Attributes
+    ----------
+    plan, out
+        What is built, and where.
+    findings
+        Verdicts on the cohort, once the iteration has ended; empty for a shard.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        out: Path,
+        batch_size: int | None,
+        options: dict[str, Any],
+        *,
+        now: Callable[[], datetime],
+        notify: Callable[[str], None],
+    ) -> None:
+        plan.check_request()
+        self.plan = plan
+        self.out = out
+        self.findings: list[Finding] = []
+        self._batch_size = batch_size
+        self._options = options
+        self._now = now
+        self._notify = notify
+
+    def __len__(self) -> int:
+        return len(self.plan.selected)
+
+    def __iter__(self) -> Iterator[BuiltSubject]:
+        with told_as_user_errors(self.out):
+            yield from self._run()
+
+    def _run(self) -> Iterator[BuiltSubject]:
+        started, begin = self._now(), time.perf_counter()
+        identity = plan_identity(self.plan, self._batch_size)
+        claim(self.out, identity, self.plan.spec_bytes, self._options["on_existing"])
+        kept = [s for s in self.plan.selected if finished(self.out, s)]
+        remaining = [s for s in self.plan.selected if s not in set(kept)]
+        self.plan.check_space(self.out, len(remaining))
+        self._write_subjects()
+        self._event("build_started", kept=len(kept), remaining=len(remaining))
+
+        for name in kept:
+            yield BuiltSubject(name, self._folder(name), "kept", {})
+        if remaining:
+            yield from self._generate(remaining)
+        self._close(started, time.perf_counter() - begin, anything_new=bool(remaining))
+
+    def _generate(self, remaining: list[str]) -> Iterator[BuiltSubject]:
+        """Generate and write what is not there yet; items come as they are finished."""
+        self._notify("Loading the model")
+        self.plan.card.check_files()
+        with writer_pool(self._options["workers"]) as pool:
+            try:
+                cascade, batch_size = self._load()
+                self._notify("Generating")
+                yield from self._write_all(pool, cascade, batch_size, remaining)
+            except BaseException as error:
+                pool.shutdown(wait=True, cancel_futures=True)
+                with suppress(OSError):  # the full disk that stopped us, perhaps
+                    self._event("build_stopped", reason=type(error).__name__)
+                raise
+
+    def _load(self) -> "tuple[Cascade, int]":
+        """Model on its device; the folder must have been built with the same."""
+        from vct.cascade import Cascade
+
+        device = resolve_device(self._options["device"])
+        batch_size = self._batch_size or (1 if device == "cpu" else _CUDA_BATCH)
+        cascade = Cascade.load(self.plan.card, device=device, segmenter=True)
+        agree(self.out, cascade_identity(cascade, batch_size))
+        return cascade, batch_size
+
+    def _write_all(
+        self, pool: Executor, cascade: "Cascade", batch_size: int, names: list[str]
+    ) -> Iterator[BuiltSubject]:
+        from vct.cascade import SamplerOptions
+
+        sampler = self.plan.spec.model.sampler
+        generated = cascade.generate(
+            self._subjects(names),
+            seed=self.plan.spec.seed,
+            batch_size=batch_size,
+            sampler=SamplerOptions(
+                sampler.base_steps, sampler.superres_steps, sampler.solver
+            ),
+        )
+        # At most one subject more than there are writers waits in memory.
+        most = max(1, self._options["workers"]) + 1
+        pending: dict[Future[float], GeneratedSubject] = {}
+        for result in generated:
+            pending[pool.submit(write_one, self._task(result))] = replace(
+                result, images=None
+            )
+            yield from self._finished(pending, until=most)
+        yield from self._finished(pending, until=0)
+
+    def _finished(
+        self, pending: "dict[Future[float], GeneratedSubject]", until: int
+    ) -> Iterator[BuiltSubject]:
+        """Subjects whose files are there; waits while more than ``until`` are not."""
+        while pending:
+            timeout = 0 if len(pending) <= until else None
+            done, _ = wait(pending, timeout, return_when=FIRST_COMPLETED)
+            if not done:
+                return
+            for future in done:
+                result = pending.pop(future)
+                seconds = {**result.seconds, "dicom": future.result()}
+                name = result.subject.subject_id
+                self._event("subject_finished", subject_id=name, seconds=seconds)
+                yield BuiltSubject(name, self._folder(name), "written", seconds)
+
+    def _close(self, started: datetime, seconds: float, *, anything_new: bool) -> None:
+        """Run record, and unless this is a shard, tables, findings and report."""
+        shard = self.plan.shard
+        name = shard_name(shard.number, shard.count) if shard else "run.json"
+        path = self.out / name
+        if anything_new or not path.is_file():
+            write_run(path, self._record(path, started, seconds))
+        if shard is None:
+            self._notify("Measuring and writing the report")
+            self.findings = summarize(self.out, report=self.plan.spec.output.report)
+        self._event("build_finished", seconds=seconds)
+
+    def _record(self, path: Path, started: datetime, seconds: float) -> dict[str, Any]:
+        if self.plan.shard:
+            done = [s for s in self.plan.selected if finished(self.out, s)]
+        else:
+            every = self.plan.subjects["subject_id"]
+            done = [s for s in every if finished(self.out, s)]
+        return run_record(
+            self.plan,
+            read_identity(self.out),
+            options=self._options,
+            out=self.out,
+            run_path=path,
+            started=started,
+            finished=self._now(),
+            seconds_total=seconds,
+            done=done,
+        )
+
+    def _task(self, result: "GeneratedSubject") -> WriteTask:
+        output = self.plan.spec.output
+        images = result.images
+        subject = result.subject
+        return WriteTask(
+            out=self.out,
+            subject=subject,
+            images=images if output.segmentation else replace(images, labels=None),
+            organs=result.organs,
+            study=study_context(self.plan, subject, vct.__version__),
+            preview=output.previews,
+        )
+
+    def _subjects(self, names: list[str]) -> "list[Subject]":
+        from vct.subjects import Subject
+
+        rows = self.plan.subjects.set_index("subject_id", drop=False)
+        return [Subject.from_row(rows.loc[name]) for name in names]
+
+    def _write_subjects(self) -> None:
+        """The whole cohort's table, whatever is selected; renamed when complete."""
+        from vct.subjects import write_subjects
+
+        path = self.out / "subjects.parquet"
+        if path.is_file():
+            return
+        partial = self.out / f".subjects.{os.getpid()}.parquet"
+        write_subjects(self.plan.subjects, partial)
+        partial.replace(path)
+
+    def _folder(self, subject_id: str) -> Path:
+        return self.out / "dicom" / subject_id
+
+    def _event(self, event: str, **fields: Any) -> None:
+        append_event(self.out, event, now=self._now(), **fields)

@@ -1,0 +1,134 @@
+"""One subject to disk, in a writer process: complete and renamed, or not there."""
+
+import multiprocessing
+import os
+import shutil
+import signal
+import threading
+import time
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vct.dicom import StudyContext
+    from vct.subjects import Subject
+    from vct.volume import StoredImages
+
+
+@dataclass(frozen=True)
+class WriteTask:
+    """Everything a writer needs; crosses the border between processes."""
+
+    out: Path
+    subject: "Subject"
+    images: "StoredImages"
+    organs: list[dict[str, Any]]
+    study: "StudyContext"
+    preview: bool
+
+
+def write_one(task: WriteTask) -> float:
+    """Write DICOM, record and preview of one subject beside their place, then rename.
+
+    Returns
+    -------
+    float
+        Seconds it took.
+
+    Raises
+    ------
+    OSError
+        If the disk is full or not writable; nothing is left behind.
+    """
+    from vct.dicom import write_subject
+    from vct.manifest import write_subject_record
+
+    begin = time.perf_counter()
+    name = task.subject.subject_id
+    partial = task.out / "dicom" / f".{name}.partial"
+    preview = task.out / "previews" / f"{name}.png"
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir()
+        series, instances = write_subject(
+            task.images, task.subject, task.study, partial
+        )
+        write_subject_record(
+            partial,
+            subject_id=name,
+            series=series,
+            instances=instances,
+            organs=task.organs,
+            pet_clipped_voxels=task.images.pet_clipped_voxels,
+        )
+        if task.preview:
+            _write_preview(task, preview)
+        partial.rename(task.out / "dicom" / name)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return time.perf_counter() - begin
+
+
+def _write_preview(task: WriteTask, path: Path) -> None:
+    from vct.report import write_preview
+
+    partial = path.with_name(f".{path.stem}.partial.png")
+    try:
+        write_preview(task.images, task.subject, partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def writer_pool(workers: int) -> Executor:
+    """Pool of writer processes; with 0 workers, this process writes by itself.
+
+    The processes are spawned (a forked one would inherit locks of torch's threads),
+    import ahead of their first task, leave Ctrl-C to their parent and end with it.
+    """
+    if workers == 0:
+        return _Here()
+    pool = ProcessPoolExecutor(
+        workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_begin_writer,
+    )
+    for _ in range(workers):
+        pool.submit(_warm)
+    return pool
+
+
+def _begin_writer() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A killed parent must not leave a writer that waits for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _warm() -> None:
+    """Import what writing needs while the first subject is being generated."""
+    import vct.dicom
+    import vct.manifest
+    import vct.report  # noqa: F401
+
+
+class _Here(Executor):
+    """An executor that runs each call at once, in this process."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future

@@ -1,0 +1,106 @@
+"""``vct check``, ``sample``, ``schema`` and ``new``: the spec and its subjects."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vct.cli.console import say, show, show_json
+from vct.errors import VctError
+
+_SpecPath = Annotated[
+    Path, typer.Argument(metavar="COHORT.YAML", help="The cohort's spec.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the application."""
+    app.command("check")(check)
+    app.command("sample")(sample)
+    app.command("schema")(schema)
+    app.command("new")(new)
+
+
+def check(
+    spec_path: _SpecPath,
+    as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+) -> None:
+    """Check a spec and its model; every problem is named with its line."""
+    from vct.models import find_model
+    from vct.spec import load_spec
+
+    spec = load_spec(spec_path)
+    card = find_model(spec.model.name)
+    if as_json:
+        show_json(
+            {
+                "valid": True,
+                "name": spec.name,
+                "size": spec.size,
+                "seed": spec.seed,
+                "arms": [arm.name for arm in spec.arms],
+                "model": {"name": card.name, "version": card.version},
+            }
+        )
+        return
+    show(f"{spec_path}: {spec.name}, {spec.size} subjects, seed {spec.seed}")
+    show(f"model {card.name} {card.version}: {card.summary}")
+    ranges = (f"{name} {low:g}-{high:g}" for name, (low, high) in card.ranges.items())
+    show(f"made for {', '.join(ranges)}")
+
+
+def sample(
+    spec_path: _SpecPath,
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="Table, .parquet or .csv.")
+    ] = Path("subjects.parquet"),
+    size: Annotated[
+        int | None, typer.Option(min=1, help="Subjects instead of the spec's.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed instead of the spec's.")
+    ] = None,
+) -> None:
+    """Draw the subjects of a cohort into a table; no images."""
+    from vct.spec import load_spec
+    from vct.subjects import sample_subjects, write_subjects
+
+    spec = load_spec(spec_path)
+    subjects = sample_subjects(spec, seed=seed, size=size)
+    try:
+        write_subjects(subjects, out)
+    except OSError as error:
+        raise VctError(f"{out}: cannot be written ({error.strerror})") from error
+    for criterion, count in subjects.attrs.get("attrition", {}).items():
+        say(f"{count} drawn and not eligible: {criterion}")
+    say(f"{len(subjects)} subjects in {out}")
+
+
+def schema() -> None:
+    """Print the JSON Schema of a cohort's spec, for editors."""
+    from vct.spec import json_schema
+
+    show(json.dumps(json_schema(), indent=2))
+
+
+def new(
+    path: Annotated[Path, typer.Argument(metavar="FILE.YAML", help="File to write.")],
+    like: Annotated[
+        str, typer.Option(help="Example to copy; see the folder cohorts/.")
+    ] = "quickstart",
+) -> None:
+    """Write a commented example spec to start from."""
+    from vct.spec import example
+
+    text = example(like)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise VctError(
+            f"{path} exists; it is left as it is. Name a new file."
+        ) from None
+    except OSError as error:
+        raise VctError(f"{path}: cannot be written ({error.strerror})") from error
+    say(f"Wrote {path}. Next: vct check {path}")
