@@ -93,36 +93,3 @@ def degraded(encoded_ct: Tensor, rng: torch.Generator) -> Tensor:
     smooth = nn.functional.avg_pool3d(hu[None, None], 3, stride=1, padding=1)[0, 0]
     weight = (blur - 0.5).clamp_min(0)
     return encode_ct(hu * (1 - weight) + smooth * weight)
-
-
-@torch.no_grad()
-def dice_on(
-    segmenter: Segmenter, cts: list[Tensor], truths: list[Tensor]
-) -> dict[str, dict[str, float]]:
-    """Dice and volume bias of every organ over phantoms with known labels.
-
-    Returns
-    -------
-    dict
-        organ → ``dice`` (mean over subjects that have the organ) and
-        ``volume_bias_percent`` (of the mean volume).
-    """
-    totals: dict[str, list[tuple[float, float, float]]] = {}
-    for ct, truth in zip(cts, truths, strict=True):
-        found = segmenter.labels(ct[None].float())[0]
-        for organ in ORGANS:
-            a, b = found == organ.label, truth.to(found.device) == organ.label
-            overlap, n, m = ((a & b).sum(), a.sum(), b.sum())
-            if m > 0:
-                dice = 2 * overlap / (n + m)
-                totals.setdefault(organ.name, []).append(
-                    (float(dice), float(n), float(m))
-                )
-    return {
-        organ: {
-            "dice": sum(r[0] for r in rows) / len(rows),
-            "volume_bias_percent": 100
-            * (sum(r[1] for r in rows) / sum(r[2] for r in rows) - 1),
-        }
-        for organ, rows in totals.items()
-    }
