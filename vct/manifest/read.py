@@ -59,17 +59,17 @@ class Cohort:
             One line per missing or altered file; empty when all is well.
         """
         problems = []
-        columns = ["path", "sha256", "bytes"]
-        for row in self.instances[columns].itertuples(index=False):
-            path = self.file(row.path)
+        table = self.instances
+        for name, sha256, size in zip(
+            table["path"], table["sha256"], table["bytes"], strict=True
+        ):
+            path = self.file(name)
             if not path.is_file():
-                problems.append(f"{row.path} is missing")
-            elif path.stat().st_size != row.bytes:
-                problems.append(
-                    f"{row.path} has {path.stat().st_size} bytes, not {row.bytes}"
-                )
-            elif _sha256(path) != row.sha256:
-                problems.append(f"{row.path} was altered: its SHA-256 differs")
+                problems.append(f"{name} is missing")
+            elif path.stat().st_size != size:
+                problems.append(f"{name} has {path.stat().st_size} bytes, not {size}")
+            elif _sha256(path) != sha256:
+                problems.append(f"{name} was altered: its SHA-256 differs")
         return problems
 
 

@@ -43,8 +43,8 @@ def write_subject_record(
     ----------
     series, instances, organs
         Dataclasses or mappings with the columns of the tables; what is left out is
-        null, and organs need no ``subject_id``. ``spacing_mm`` (k, j, i) of a series becomes its three columns.
-        Paths are relative to the subject's folder.
+        null, and organs need no ``subject_id``. ``spacing_mm`` (k, j, i) of a series
+        becomes its three columns. Paths are relative to the subject's folder.
     pet_clipped_voxels
         Of ``StoredImages``; it goes to the PT series.
 

@@ -1,0 +1,255 @@
+"""Plots of the report as SVG bytes, the same for the same data.
+
+Colors are Okabe and Ito's, told apart under color blindness; sexes also differ by
+marker, so that a gray print reads.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vct.validation.demographics import CONTINUOUS
+from vct.validation.finding import Finding
+from vct.validation.organs import REPORTED_ORGANS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SEX_COLOR = {"F": "#d55e00", "M": "#0072b2"}
+SEX_MARKER = {"F": "o", "M": "s"}
+SEX_WORD = {"F": "women", "M": "men"}
+INK, MUTED, RULE = "#20262e", "#5b6470", "#d9dde3"
+
+# Differences beyond this are drawn as an arrow at the edge.
+FOREST_REACH_PERCENT = 60.0
+
+_FOREST_TITLES = {
+    ("mean", "volume_ml"): "volume: mean over subjects",
+    ("mean", "suv_mean"): "mean SUV: mean over subjects",
+    ("sd", "volume_ml"): "volume: spread (SD) over subjects",
+    ("sd", "suv_mean"): "mean SUV: spread (SD) over subjects",
+}
+
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9.0,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+}
+
+
+def demographics_figure(subjects: "pd.DataFrame", pool: "pd.DataFrame | None") -> bytes:
+    """Histograms of the subjects by sex, and the density the spec asks for.
+
+    Parameters
+    ----------
+    subjects
+        Finished subjects.
+    pool
+        Large sample of the spec, or None where it cannot be sampled again.
+    """
+    columns = ("age_years", "bmi_kg_m2", "height_m", "weight_kg")
+
+    def draw(figure: "Figure") -> None:
+        axes = figure.subplots(2, 2)
+        for ax, column in zip(axes.flat, columns, strict=True):
+            _histogram(ax, column, subjects, pool)
+        handles, labels = axes.flat[0].get_legend_handles_labels()
+        figure.legend(
+            handles, labels, loc="lower center", ncols=len(labels), fontsize=9
+        )
+        figure.subplots_adjust(
+            left=0.07, right=0.99, top=0.98, bottom=0.16, hspace=0.38, wspace=0.18
+        )
+
+    return _svg("demographics", (9.0, 5.4), draw)
+
+
+def _histogram(
+    ax: "Axes", column: str, subjects: "pd.DataFrame", pool: "pd.DataFrame | None"
+) -> None:
+    """One variable: bars are subjects, lines the spec scaled to their number."""
+    everything = [subjects] if pool is None else [subjects, pool]
+    values = np.concatenate([df[column].to_numpy(dtype=float) for df in everything])
+    low, high = np.nanpercentile(values, [0.05, 99.95])
+    if not high > low:
+        low, high = low - 0.5, high + 0.5
+    bins = np.linspace(low, high, 25)
+    for sex in ("F", "M"):
+        own = subjects.loc[subjects["sex"] == sex, column].to_numpy(dtype=float)
+        ax.hist(
+            own,
+            list(bins),
+            color=SEX_COLOR[sex],
+            alpha=0.32,
+            label=f"{SEX_WORD[sex]}, sampled (n = {len(own)})",
+        )
+        if pool is not None:
+            asked = pool.loc[pool["sex"] == sex, column].to_numpy(dtype=float)
+            counts, _ = np.histogram(asked, bins)
+            ax.plot(
+                (bins[1:] + bins[:-1]) / 2,
+                counts * (len(subjects) / len(pool)),
+                color=SEX_COLOR[sex],
+                linewidth=1.6,
+                linestyle={"F": "-", "M": "--"}[sex],
+                label=f"{SEX_WORD[sex]}, specified",
+            )
+    ax.set_xlabel(CONTINUOUS[column])
+    ax.set_ylabel("subjects")
+    ax.set_xlim(low, high)
+
+
+def forest_figure(findings: Sequence[Finding], statistic: str) -> bytes:
+    """Difference from the primary reference with its 95 % interval, organ by organ.
+
+    Parameters
+    ----------
+    findings
+        Primary organ findings.
+    statistic
+        ``mean`` or ``sd``.
+    """
+    quantities = ("volume_ml", "suv_mean")
+    shown = [
+        f
+        for f in findings
+        if f.statistic == statistic
+        and f.quantity in quantities
+        and f.difference_percent is not None
+    ]
+    organs = [o for o in REPORTED_ORGANS if any(f.organ == o for f in shown)]
+
+    def draw(figure: "Figure") -> None:
+        axes = figure.subplots(1, 2, sharey=True)
+        for ax, quantity in zip(axes, quantities, strict=True):
+            _forest(ax, [f for f in shown if f.quantity == quantity], organs)
+            ax.set_title(_FOREST_TITLES[statistic, quantity], fontsize=10, loc="left")
+        handles, labels = axes[1].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="lower center", ncols=2, fontsize=9)
+        figure.subplots_adjust(
+            left=0.14,
+            right=0.99,
+            top=1 - 0.3 / height,
+            bottom=0.85 / height,
+            wspace=0.06,
+        )
+
+    height = 1.3 + 0.34 * max(len(organs), 1)
+    return _svg(f"forest-{statistic}", (9.0, height), draw)
+
+
+def _forest(ax: "Axes", findings: Sequence[Finding], organs: Sequence[str]) -> None:
+    """One panel of the forest plot."""
+    reach = FOREST_REACH_PERCENT
+    ax.axvspan(-5, 5, color="#f0f2f5", zorder=0, linewidth=0)
+    ax.axvline(0, color=MUTED, linewidth=0.8, zorder=1)
+    for sex, offset in (("F", -0.16), ("M", 0.16)):
+        first = True
+        for finding in findings:
+            if finding.group != sex or finding.difference_percent is None:
+                continue
+            y = organs.index(finding.organ) + offset
+            _whisker(ax, finding, y, label=SEX_WORD[sex] if first else None)
+            first = False
+    ax.set(xlim=(-reach, reach), ylim=(len(organs) - 0.5, -0.5))
+    ax.set_yticks(range(len(organs)), [organ.replace("_", " ") for organ in organs])
+    ax.set_xticks([-40, -20, 0, 20, 40])
+    ax.set_xlabel("difference from the reference [%]")
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.grid(axis="x", color=RULE, linewidth=0.5)
+    ax.set_axisbelow(True)
+
+
+def _whisker(ax: "Axes", finding: Finding, y: float, label: str | None) -> None:
+    """Point and interval, or an arrow where the point lies outside."""
+    reach, color = FOREST_REACH_PERCENT, SEX_COLOR[finding.group]
+    value = finding.difference_percent or 0.0
+    if finding.interval is not None:
+        low, high = np.clip(finding.interval, -reach, reach)
+        ax.plot([low, high], [y, y], color=color, linewidth=1.4, zorder=2)
+    outside = abs(value) > reach
+    marker = SEX_MARKER[finding.group]
+    if outside:
+        marker = ">" if value > 0 else "<"
+    ax.plot(
+        [np.clip(value, -reach, reach)],
+        [y],
+        marker=marker,
+        color=color,
+        markersize=5.5,
+        linestyle="none",
+        clip_on=not outside,
+        label=label,
+        zorder=3,
+    )
+
+
+def trend_figure(organs: "pd.DataFrame", subjects: "pd.DataFrame") -> bytes | None:
+    """Images against demographics: mass, fat and lungs by threshold; None if absent."""
+    panels: Mapping[str, tuple[str, str, float, str, str]] = {
+        "body_hu": ("mass_kg", "weight_kg", 1.0, "weight [kg]", "mass in field [kg]"),
+        "fat_hu": ("volume_ml", "bmi_kg_m2", 1e-3, "BMI [kg/m²]", "fat in field [L]"),
+        "lungs_hu": ("volume_ml", "height_m", 1e-3, "height [m]", "lungs [L]"),
+    }
+    table = organs.query("source == 'threshold'").merge(subjects, on="subject_id")
+    if not table["organ"].isin(list(panels)).any():
+        return None
+
+    def draw(figure: "Figure") -> None:
+        axes = figure.subplots(1, 3)
+        for ax, (organ, panel) in zip(axes, panels.items(), strict=True):
+            quantity, column, factor, x_label, y_label = panel
+            for sex in ("F", "M"):
+                rows = table[(table["organ"] == organ) & (table["sex"] == sex)]
+                ax.plot(
+                    rows[column],
+                    rows[quantity] * factor,
+                    SEX_MARKER[sex],
+                    color=SEX_COLOR[sex],
+                    markersize=3.5,
+                    alpha=0.65,
+                    markeredgewidth=0,
+                    label=SEX_WORD[sex],
+                    rasterized=len(rows) > 2000,
+                )
+            ax.set_xlabel(x_label)
+            ax.set_ylabel(y_label)
+            ax.set_ylim(bottom=0)
+        axes[0].legend(loc="lower right", fontsize=8, handletextpad=0.2)
+        figure.subplots_adjust(
+            left=0.06, right=0.99, top=0.97, bottom=0.18, wspace=0.28
+        )
+
+    return _svg("trends", (9.0, 2.9), draw)
+
+
+def _svg(name: str, size_inch: tuple[float, float], draw: Any) -> bytes:
+    """SVG of a drawing; ids from the name, no date, no version."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context({**_STYLE, "svg.hashsalt": f"vct-{name}"}):
+        figure = Figure(figsize=size_inch)
+        FigureCanvasSVG(figure)
+        draw(figure)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()

@@ -1,0 +1,131 @@
+"""The words of the report: what the cohort is, its methods and its limits."""
+
+from typing import Any
+
+from vct.manifest import Cohort
+from vct.report.tables import number
+
+# Keys are cited in the methods paragraph, in this order.
+LITERATURE = (
+    "Yoon S, et al. Cascaded 3D diffusion models for whole-body 3D 18-F FDG PET/CT "
+    "synthesis from demographics. arXiv:2505.22489, 2025.",
+    "Karras T, Aittala M, Aila T, Laine S. Elucidating the design space of "
+    "diffusion-based generative models. NeurIPS 2022, arXiv:2206.00364.",
+    "Ho J, et al. Cascaded diffusion models for high fidelity image generation. "
+    "JMLR 23(47), 2022.",
+    "Gatidis S, et al. A whole-body FDG-PET/CT dataset with manually annotated tumor "
+    "lesions. Sci Data 9:601, 2022.",
+    "Hinge C, et al. hedyPET: total-body FDG PET/CT of healthy adults. "
+    "Rigshospitalet, read-outs published in github.com/DEPICT-RH/hedyPET.",
+    "Du Bois D, Du Bois EF. A formula to estimate the approximate surface area. "
+    "Arch Intern Med 17:863, 1916.",
+    "Janmahasatian S, et al. Quantification of lean bodyweight. "
+    "Clin Pharmacokinet 44:1051, 2005.",
+)
+
+
+def statements(cohort: Cohort, spec: Any | None, *, calibrated: bool) -> list[str]:
+    """What every reader must know, in whole sentences."""
+    model = cohort.run.get("model", {})
+    trained_on = (model.get("trained_on") or "not recorded in run.json").rstrip(".")
+    lines = [
+        "Every subject is synthetic: nobody was scanned. The images were drawn by the "
+        f"diffusion model {model.get('name', 'of unknown name')}, version "
+        f"{model.get('version', 'unknown')}.",
+        f"Training data of the model: {trained_on}.",
+        "No lesions are drawn. A diagnosis sets the demographics of a subject and "
+        "nothing in the images.",
+    ]
+    if calibrated:
+        lines.append(
+            "Comparisons marked calibrated are no validation: the phantoms that "
+            "trained the model were fitted to the same references."
+        )
+    if spec is not None and spec.protocol.header_only:
+        lines.append(
+            "Header-only protocol: injected activity and uptake time differ from what "
+            "the model was trained at. They are written to the DICOM header, and the "
+            "images do not follow them."
+        )
+    if spec is not None and spec.model.extrapolate:
+        lines.append(
+            "The cohort was built with extrapolation allowed: subjects outside the "
+            "ranges of the model's training may look like nobody."
+        )
+    return lines
+
+
+def methods(cohort: Cohort, *, calibrated: bool) -> str:
+    """A paragraph to paste into a paper; numbers in brackets cite ``LITERATURE``."""
+    run, model = cohort.run, cohort.run.get("model", {})
+    subjects = cohort.finished
+    n_women = int((subjects["sex"] == "F").sum())
+    pet = cohort.series[cohort.series["modality"] == "PT"]
+    voxels = (
+        " × ".join(f"{pet.iloc[0][f'spacing_{a}_mm']:g}" for a in "kji") + " mm"
+        if len(pet)
+        else "unknown size"
+    )
+    hedge = (
+        " Agreement with these references is calibrated, not independent: the model "
+        "was trained on digital phantoms fitted to them."
+        if calibrated
+        else ""
+    )
+    return (
+        f"A virtual cohort of {len(subjects)} subjects ({n_women} women, "
+        f"{len(subjects) - n_women} men; {_spread(subjects, 'age_years', 0)} years, "
+        f"BMI {_spread(subjects, 'bmi_kg_m2', 1)} kg/m², mean ± SD) was generated with "
+        f"vct {run.get('vct_version', 'unknown')} (specification SHA-256 "
+        f"{str(run.get('spec_sha256', 'unknown'))[:12]}, seed {run.get('seed')}). "
+        "Demographics were sampled from the specification; body surface area follows "
+        "Du Bois [6], lean body mass Janmahasatian [7]. For each subject a paired "
+        f"[18F]FDG PET and CT with voxels of {voxels} was drawn from age, sex, height "
+        f"and BMI by the two-stage cascaded diffusion model {model.get('name')}, "
+        f"version {model.get('version')} [1–3] (training data: "
+        f"{str(model.get('trained_on') or 'not recorded').rstrip('.')}) and stored as "
+        "DICOM CT and PET (BQML, decay-corrected to the series start), from which "
+        "body-weight SUV is recovered by dose, uptake time and weight. Organs were "
+        "measured on the CT by the model's bundled segmenter. Means and standard "
+        "deviations by sex were compared with AutoPET [1, 4] for liver, heart and "
+        "kidneys and with hedyPET [5] for the other organs; intervals of means are "
+        "Welch's, of standard deviations from 2000 bootstrap resamples, both 95 %."
+        + hedge
+        + " No lesions were simulated."
+    )
+
+
+def limits(*, calibrated: bool) -> list[str]:
+    """What this report cannot show."""
+    lines = [
+        "Not for clinical use, and no substitute for evidence from patients.",
+        "No lesions, implants or other pathology are drawn.",
+        "Organ differences carry no verdict in this version: no bound is judged yet.",
+        "Organs are measured by a network trained on phantoms. Its error is part of "
+        "every organ volume here and of no reference: the references were measured "
+        "with TotalSegmentator.",
+        "An organ cut by the field of view is left out of the means and counted. "
+        "Volumes of muscle, fat, bone and spine are not compared: every field of view "
+        "cuts them.",
+        "AutoPET publishes organ values for 200 subjects as a figure only; they were "
+        "read off it, and the reading error is part of the interval. It publishes no "
+        "SUV histogram, so distributions are not compared with it.",
+        "hedyPET describes 60 healthy volunteers on one scanner: part of a difference "
+        "is a difference of population and protocol.",
+        "Means and spreads by sex are compared; trends with age and BMI, correlations "
+        "between organs and image texture are not judged yet.",
+    ]
+    if calibrated:
+        lines.insert(
+            3,
+            "The model learned phantoms, not patients: what the phantoms lack, the "
+            "images lack.",
+        )
+    return lines
+
+
+def _spread(subjects: Any, column: str, decimals: int) -> str:
+    """Mean ± SD of a column."""
+    x = subjects[column]
+    mean = number(float(x.mean()) if len(x) else None, decimals)
+    return f"{mean} ± {number(float(x.std()) if len(x) > 1 else None, decimals)}"

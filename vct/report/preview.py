@@ -1,0 +1,216 @@
+"""One picture per subject: PET projections, a CT slice and both together.
+
+Views are radiological: head up, the patient's right on the left of coronal views, the
+face to the left of the sagittal one. Millimeters are square.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vct.volume import StoredImages
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from vct.subjects import Subject
+
+WIDTH_PX = 1200
+CAPTION_PX = 56  # at the bottom
+SUV_WINDOW = (0.0, 7.0)
+CT_WINDOW_HU = (-160.0, 240.0)  # soft tissue
+
+_DPI = 100
+_GAP_PX = 10
+_HEAD_PX = 24
+_MUTED = "#5b6470"
+
+
+def write_preview(images: StoredImages, subject: "Subject", path: Path) -> None:
+    """Write the preview of one subject as PNG, about 1200 pixels wide.
+
+    From left to right: PET maximum intensity projection, coronal and sagittal (inverted
+    gray, SUV 0 to 7); CT, the coronal slice through the middle of the body (-160 to
+    240 HU); the same slice of both. The same arguments give the same bytes.
+
+    Parameters
+    ----------
+    images
+        CT and PET of the subject.
+    subject
+        Row of the subjects table: the caption.
+    path
+        PNG to write, in a folder that exists.
+    """
+    suv_mip = _projections(images)
+    j = int(np.argmin(np.abs(images.grid.centers_mm(1))))
+    ct = _windowed(
+        images.ct_stored[:, j].astype(np.float32) + images.CT_OFFSET_HU, CT_WINDOW_HU
+    )
+    step = images.pet_suv_per_step[:, None]
+    suv = _windowed(images.pet_stored[:, j] * step, SUV_WINDOW)
+
+    dz, dy, dx = images.grid.fov_mm
+    figure, axes = _canvas((dx, dy, dx, dx), dz)
+    panels: list[tuple[str, np.ndarray]] = [
+        ("PET MIP, coronal", 1 - _windowed(suv_mip[0], SUV_WINDOW)),
+        ("PET MIP, sagittal", 1 - _windowed(suv_mip[1], SUV_WINDOW)),
+        ("CT", ct),
+        ("PET on CT", _fused(ct, suv)),
+    ]
+    widths = (dx, dy, dx, dx)
+    for ax, (title, image), width in zip(axes, panels, widths, strict=True):
+        _show(ax, image, title, (width, dz))
+    _sides(axes)
+    _scale_bar(axes[0], dx)
+    _caption(figure, subject)
+    figure.savefig(path, dpi=_DPI, metadata={"Software": None}, format="png")
+
+
+def write_contact_sheet(
+    previews: Sequence[Path], path: Path, *, columns: int = 2, width_px: int = 2400
+) -> None:
+    """Write several previews as one PNG, row by row.
+
+    Raises
+    ------
+    ValueError
+        If there is no preview.
+    """
+    from PIL import Image
+
+    if not previews:
+        raise ValueError("a contact sheet needs at least one preview")
+    width = width_px // columns
+    tiles = [_scaled(preview, width) for preview in previews]
+    height = max(tile.height for tile in tiles)
+    rows = -(-len(tiles) // columns)
+    sheet = Image.new("RGB", (width * columns, height * rows), "white")
+    for index, tile in enumerate(tiles):
+        row, column = divmod(index, columns)
+        sheet.paste(tile, (column * width, row * height))
+    sheet.save(path, format="PNG")
+
+
+def _scaled(path: Path, width: int) -> Any:
+    """Preview as an RGB image of the given width [pixels]."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        height = round(image.height * width / image.width)
+        return image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
+
+
+def _projections(images: StoredImages) -> tuple[np.ndarray, np.ndarray]:
+    """Coronal (k, i) and sagittal (k, j) maximum of the SUV.
+
+    The step is one number per slice, so the maximum is taken over integers.
+    """
+    step = images.pet_suv_per_step[:, None]
+    stored = images.pet_stored
+    return stored.max(axis=1) * step, stored.max(axis=2) * step
+
+
+def _windowed(values: np.ndarray, window: tuple[float, float]) -> np.ndarray:
+    """Values mapped from the window to 0..1, clipped."""
+    low, high = window
+    return np.clip((values - low) / (high - low), 0.0, 1.0)
+
+
+def _fused(ct: np.ndarray, suv: np.ndarray) -> np.ndarray:
+    """PET in color over gray CT, RGB (k, i, 3); opacity grows with uptake."""
+    import matplotlib as mpl
+
+    color = mpl.colormaps["inferno"](suv)[..., :3]
+    opacity = np.clip(suv * 2.2, 0.0, 0.85)[..., None]
+    return ct[..., None] * (1 - opacity) + color * opacity
+
+
+def _canvas(widths_mm: Sequence[float], height_mm: float) -> tuple["Figure", list[Any]]:
+    """Figure with one axes per panel, all at one scale."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    free = WIDTH_PX - _GAP_PX * (len(widths_mm) + 1)
+    px_per_mm = free / sum(widths_mm)
+    panel_px = round(height_mm * px_per_mm)
+    height_px = _HEAD_PX + panel_px + CAPTION_PX
+    figure = Figure(figsize=(WIDTH_PX / _DPI, height_px / _DPI), dpi=_DPI)
+    FigureCanvasAgg(figure)
+
+    axes, left = [], float(_GAP_PX)
+    for width_mm in widths_mm:
+        width = width_mm * px_per_mm
+        box = (
+            left / WIDTH_PX,
+            CAPTION_PX / height_px,
+            width / WIDTH_PX,
+            panel_px / height_px,
+        )
+        axes.append(figure.add_axes(box))
+        left += width + _GAP_PX
+    return figure, axes
+
+
+def _show(
+    ax: "Axes", image: np.ndarray, title: str, size_mm: tuple[float, float]
+) -> None:
+    """One panel: k upward, gray unless RGB."""
+    width, height = size_mm
+    ax.imshow(
+        image,
+        cmap="gray",
+        vmin=0.0,
+        vmax=1.0,
+        origin="lower",
+        extent=(0.0, width, 0.0, height),
+        interpolation="bilinear",
+        aspect="auto",
+    )
+    ax.set(xticks=[], yticks=[])
+    for spine in ax.spines.values():
+        spine.set(color="#c9ced6", linewidth=0.6)
+    ax.set_title(title, fontsize=8.5, color=_MUTED, pad=4, loc="left")
+
+
+def _sides(axes: Sequence["Axes"]) -> None:
+    """R, L, A and P at the edges of the panels."""
+    letters = (("R", "L"), ("A", "P"), ("R", "L"), ("R", "L"))
+    for ax, pair, color in zip(
+        axes, letters, (_MUTED, _MUTED, "white", "white"), strict=True
+    ):
+        for x, letter, side in ((0.02, pair[0], "left"), (0.98, pair[1], "right")):
+            ax.text(
+                x, 0.5, letter, transform=ax.transAxes, ha=side, fontsize=8, color=color
+            )
+
+
+def _scale_bar(ax: "Axes", width_mm: float) -> None:
+    """Ten centimeters."""
+    x, y = 0.04 * width_mm, 22.0
+    ax.plot([x, x + 100.0], [y, y], color="#20262e", linewidth=1.5)
+    ax.text(x + 50.0, y + 8.0, "10 cm", ha="center", fontsize=7, color="#20262e")
+
+
+def _caption(figure: "Figure", subject: "Subject") -> None:
+    """Who it is, and that it is nobody."""
+    sex = {"F": "woman", "M": "man"}[subject.sex]
+    words = (
+        f"{subject.subject_id}    {sex}, {subject.age_years:.0f} years, "
+        f"{subject.height_m:.2f} m, BMI {subject.bmi_kg_m2:.1f} kg/m²"
+    )
+    scan = (
+        f"synthetic, not a real person    [18F]FDG, {subject.injected_mbq:.0f} MBq, "
+        f"{subject.uptake_min:.0f} min    PET: SUV "
+        f"{SUV_WINDOW[0]:.0f}–{SUV_WINDOW[1]:.0f}    "
+        f"CT: {CT_WINDOW_HU[0]:.0f} to {CT_WINDOW_HU[1]:.0f} HU".replace("-", "−")
+    )
+    height_px = figure.get_figheight() * _DPI
+    left = _GAP_PX / WIDTH_PX
+    figure.text(
+        left, 32 / height_px, words, fontsize=12, color="#20262e", fontweight="bold"
+    )
+    figure.text(left, 12 / height_px, scan, fontsize=9, color=_MUTED)

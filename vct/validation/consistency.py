@@ -1,0 +1,238 @@
+"""Does the cohort agree with itself: images with subjects, files with tables?
+
+The measures of images here use thresholds only, no network.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from vct.manifest import Cohort
+from vct.uptake import bq_ml_per_suv
+from vct.validation.finding import Finding, Kind, Verdict
+from vct.validation.statistics import correlation, finite, sample_sd
+
+THRESHOLD_SOURCE = "thresholds on HU and SUV, no network"
+
+# (id, organ, quantity, column of subjects, title)
+_TRENDS = (
+    ("mass-weight", "body_hu", "mass_kg", "weight_kg", "Mass in the field and weight"),
+    ("fat-bmi", "fat_hu", "volume_ml", "bmi_kg_m2", "Fat in the field and BMI"),
+    ("lungs-height", "lungs_hu", "volume_ml", "height_m", "Lung volume and height"),
+)
+
+
+def image_findings(cohort: Cohort) -> list[Finding]:
+    """Mass against weight, trends with the demographics, and clipped PET voxels."""
+    table = cohort.organs.query("source == 'threshold'").merge(
+        cohort.subjects, on="subject_id"
+    )
+    findings = [_mass_share(table, sex) for sex in ("F", "M")]
+    findings += [_trend(table, *trend) for trend in _TRENDS]
+    findings.append(_clipping(cohort))
+    return [finding for finding in findings if finding is not None]
+
+
+def _descriptive(
+    id: str, title: str, quantity: str, group: str, n: int, value: float | None, **more
+) -> Finding:
+    """Finding without reference or bound."""
+    given = {
+        "reference": None,
+        "difference_percent": None,
+        "interval": None,
+        "bound": None,
+        "verdict": "info",
+        "source": THRESHOLD_SOURCE,
+        "kind": "descriptive",
+        **more,
+    }
+    return Finding(
+        id=id,
+        title=title,
+        quantity=quantity,
+        group=group,
+        n=n,
+        value=value,
+        **given,  # type: ignore[arg-type]
+    )
+
+
+def _mass_share(table, sex: str) -> Finding | None:
+    """Mass inside the field as a share of body weight."""
+    rows = table[(table["organ"] == "body_hu") & (table["sex"] == sex)]
+    x = finite((rows["mass_kg"] / rows["weight_kg"]).to_numpy())
+    if not len(x):
+        return None
+    mean, sd = float(np.mean(x)), sample_sd(x)
+    reach = None if sd is None else 1.96 * sd / np.sqrt(len(x))
+    return _descriptive(
+        f"image/mass-share/{sex}",
+        f"Mass in the field of view as a share of weight, {sex}",
+        "share",
+        sex,
+        len(x),
+        mean,
+        interval=None if reach is None else (mean - reach, mean + reach),
+        organ="body_hu",
+        note="Legs and, in part, arms lie outside the field, so the share is below 1.",
+    )
+
+
+def _trend(
+    table, name: str, organ: str, quantity: str, column: str, title: str
+) -> Finding | None:
+    """Correlation of a measure in the images with a demographic variable."""
+    rows = table[table["organ"] == organ]
+    found = correlation(rows[quantity].to_numpy(), rows[column].to_numpy())
+    if found is None:
+        return None
+    r, interval = found
+    return _descriptive(
+        f"image/{name}",
+        f"{title}: Pearson's r",
+        quantity,
+        "all",
+        len(rows),
+        r,
+        interval=interval,
+        statistic="r",
+        organ=organ,
+    )
+
+
+def _clipping(cohort: Cohort) -> Finding:
+    """Voxels whose SUV passed the end of the PET encoding."""
+    pet = cohort.series[cohort.series["modality"] == "PT"]
+    clipped = pet["clipped_voxels"].fillna(0).to_numpy(dtype=float)
+    return _descriptive(
+        "image/pet-clipped",
+        "PET voxels clipped at the end of the encoding",
+        "clipped_voxels",
+        "all",
+        len(pet),
+        float(clipped.sum()),
+        statistic="count",
+        source="counted by the build",
+        note=f"In {int((clipped > 0).sum())} of {len(pet)} subjects.",
+    )
+
+
+def file_findings(cohort: Cohort, *, hashes: bool = False) -> list[Finding]:
+    """Are the files those of the tables, and every subject there?
+
+    Parameters
+    ----------
+    hashes
+        Also read every file and compare its SHA-256.
+    """
+    planned, done = len(cohort.subjects), len(cohort.finished)
+    recorded = set(cohort.instances["path"])
+    present = {p.relative_to(cohort.path).as_posix() for p in _dicom_files(cohort.path)}
+    wrong = len(recorded ^ present)
+    if hashes:
+        wrong = max(wrong, len(cohort.verify()))
+    n_files = len(recorded)
+    uids = cohort.instances["sop_uid"]
+    return [
+        _judged(
+            "subjects",
+            "Subjects with images",
+            done,
+            planned,
+            done,
+            "pass" if done == planned else "inconclusive",
+            note=""
+            if done == planned
+            else "The build was limited or has not finished.",
+        ),
+        _judged(
+            "files",
+            "Files that differ from instances.parquet"
+            + (" (SHA-256 compared)" if hashes else " (names compared)"),
+            wrong,
+            0,
+            done,
+            "fail" if wrong else "pass",
+            note=f"{n_files} files recorded.",
+        ),
+        _judged(
+            "unique-uids",
+            "SOP Instance UIDs that repeat",
+            int(uids.duplicated().sum()),
+            0,
+            done,
+            "fail" if uids.duplicated().any() else "pass",
+        ),
+        *_suv_factor(cohort),
+    ]
+
+
+def _dicom_files(out: Path) -> list[Path]:
+    """DICOM files of finished subjects."""
+    files = out.glob("dicom/*/*/*.dcm")
+    return [p for p in files if not p.parts[-3].startswith(".")]
+
+
+def _suv_factor(cohort: Cohort) -> list[Finding]:
+    """Activity concentration of SUV 1: series table against subjects table."""
+    pet = cohort.series[cohort.series["modality"] == "PT"].merge(
+        cohort.subjects, on="subject_id"
+    )
+    if pet.empty:
+        return []
+    columns = ["bq_ml_per_suv", "weight_kg", "injected_mbq", "uptake_min"]
+    worst = max(
+        abs(
+            written
+            / bq_ml_per_suv(
+                weight_kg=weight_kg, injected_mbq=injected_mbq, uptake_min=uptake_min
+            )
+            - 1.0
+        )
+        for written, weight_kg, injected_mbq, uptake_min in pet[columns].to_numpy(float)
+    )
+    bound = 1e-6  # what an independent reader of the header must find
+    return [
+        _judged(
+            "suv-factor",
+            "Largest relative error of the SUV factor recomputed from dose and weight",
+            worst,
+            0.0,
+            len(pet),
+            "pass" if worst <= bound else "fail",
+            bound=(0.0, bound),
+        )
+    ]
+
+
+def _judged(
+    name: str,
+    title: str,
+    value: float,
+    reference: float,
+    n: int,
+    verdict: Verdict,
+    *,
+    bound: tuple[float, float] | None = None,
+    note: str = "",
+) -> Finding:
+    """Finding on files and tables."""
+    kind: Kind = "conformance"
+    return Finding(
+        id=f"conformance/{name}",
+        title=title,
+        quantity=name,
+        group="all",
+        n=n,
+        value=float(value),
+        reference=float(reference),
+        difference_percent=None,
+        interval=None,
+        bound=bound or (float(reference), float(reference)),
+        verdict=verdict,
+        source="the cohort's own tables",
+        kind=kind,
+        statistic="count" if bound is None else "mean",
+        note=note,
+    )

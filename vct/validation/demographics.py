@@ -1,0 +1,268 @@
+"""Were the people drawn that the spec describes?
+
+The reference is a large sample of the same spec under another seed, so it knows every
+truncation, correlation, rule and quota. Bounds are those that a correct cohort of this
+size passes but for one time in a thousand, row by row.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vct.manifest import Cohort
+from vct.validation.finding import Finding, Interval, Verdict
+from vct.validation.statistics import CONFIDENCE, finite, percent, sample_sd
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+POOL_SIZE = 20_000
+FALSE_ALARM = 0.001  # chance that a row fails although the cohort is right
+FEWEST_JUDGED = 20  # below, moments and distances are shown and not judged
+
+CONTINUOUS = {
+    "age_years": "age [years]",
+    "height_m": "height [m]",
+    "weight_kg": "weight [kg]",
+    "bmi_kg_m2": "BMI [kg/m²]",
+    "injected_mbq": "injected activity [MBq]",
+    "uptake_min": "uptake time [min]",
+}
+
+
+def demographic_findings(
+    cohort: Cohort, pool: "pd.DataFrame", planned: "pd.DataFrame"
+) -> list[Finding]:
+    """Marginals, sex share and counts of the finished subjects.
+
+    Parameters
+    ----------
+    pool
+        Large sample of the spec under another seed.
+    planned
+        The spec sampled again under its own seed: what ``subjects`` must be.
+    """
+    subjects = cohort.finished
+    source = f"{len(pool)} subjects of the same spec under another seed"
+    findings = [_redrawn(cohort.subjects, planned)]
+    if subjects.empty:
+        return findings
+    for column in CONTINUOUS:
+        x, reference = (finite(df[column].to_numpy()) for df in (subjects, pool))
+        if not len(x) or not len(reference):
+            continue
+        if np.ptp(reference) == 0:
+            findings.append(_constant(column, x, float(reference[0])))
+        else:
+            findings += _moments(column, x, reference, source)
+            findings.append(_distance(column, x, reference, source))
+    findings.append(_sex_share(subjects, pool, source))
+    for column in ("arm", "stratum", "diagnosis"):
+        findings += _counts(column, subjects, planned)
+    return findings
+
+
+def _finding(
+    column: str, statistic: str, title: str, n: int, value: float | None, **more: Any
+) -> Finding:
+    """Finding on the demographics, with what most of them share."""
+    given = {
+        "reference": None,
+        "difference_percent": None,
+        "interval": None,
+        "bound": None,
+        "group": "all",
+        "kind": "spec",
+        **more,
+    }
+    group = given["group"]
+    tail = "" if group == "all" else f"/{group}"
+    return Finding(
+        id=f"demographics/{column}{tail}/{statistic}",
+        title=title,
+        quantity=column,
+        n=n,
+        value=value,
+        statistic=statistic,
+        **given,
+    )
+
+
+def _verdict(value: float, bound: Interval, n: int) -> tuple[Verdict, str]:
+    """Verdict against the bound, inconclusive below the fewest subjects judged."""
+    if n < FEWEST_JUDGED:
+        return "inconclusive", f"Fewer than {FEWEST_JUDGED} subjects are not judged."
+    return ("pass" if bound[0] <= value <= bound[1] else "fail"), ""
+
+
+def _moments(
+    column: str, x: np.ndarray, pool: np.ndarray, source: str
+) -> list[Finding]:
+    """Mean and standard deviation, by their large-sample laws.
+
+    The standard error of a standard deviation is ``s sqrt((k - 1) / 4n)`` with the
+    kurtosis k of the population (Kendall and Stuart, vol. 1, 10.9).
+    """
+    from scipy import stats
+
+    n, m = len(x), len(pool)
+    mean, sd = float(np.mean(pool)), float(np.std(pool, ddof=1))
+    kurtosis = float(np.mean(((pool - mean) / sd) ** 4))
+    width = np.sqrt(1 / n + 1 / m)
+    errors = {"mean": sd * width, "sd": sd * np.sqrt((kurtosis - 1) / 4) * width}
+    values = {"mean": float(np.mean(x)), "sd": sample_sd(x)}
+    judged, shown = (
+        stats.norm.ppf(p) for p in (1 - FALSE_ALARM / 2, 0.5 + CONFIDENCE / 2)
+    )
+    findings = []
+    for statistic, reference in (("mean", mean), ("sd", sd)):
+        value, error = values[statistic], errors[statistic]
+        if value is None:
+            continue
+        bound = (float(reference - judged * error), float(reference + judged * error))
+        verdict, note = _verdict(value, bound, n)
+        center = percent(value, reference)
+        reach = 100 * shown * error / abs(reference) if reference else None
+        findings.append(
+            _finding(
+                column,
+                statistic,
+                f"{CONTINUOUS[column]}: "
+                + {"mean": "mean", "sd": "standard deviation"}[statistic],
+                n,
+                value,
+                reference=reference,
+                difference_percent=center,
+                interval=None
+                if center is None or reach is None
+                else (float(center - reach), float(center + reach)),
+                bound=bound,
+                verdict=verdict,
+                source=source,
+                note=note,
+            )
+        )
+    return findings
+
+
+def _distance(column: str, x: np.ndarray, pool: np.ndarray, source: str) -> Finding:
+    """Kolmogorov-Smirnov distance, with its asymptotic critical value."""
+    from scipy import stats
+
+    n, m = len(x), len(pool)
+    value = float(stats.ks_2samp(x, pool, method="asymp").statistic)
+    critical = np.sqrt(-np.log(FALSE_ALARM / 2) / 2 * (n + m) / (n * m))
+    bound = (0.0, float(critical))
+    verdict, note = _verdict(value, bound, n)
+    return _finding(
+        column,
+        "ks",
+        f"{CONTINUOUS[column]}: Kolmogorov-Smirnov distance",
+        n,
+        value,
+        bound=bound,
+        verdict=verdict,
+        source=source,
+        note=note,
+    )
+
+
+def _constant(column: str, x: np.ndarray, reference: float) -> Finding:
+    """A variable the spec holds fixed."""
+    worst = float(x[np.argmax(np.abs(x - reference))])
+    tolerance = 1e-9 * max(abs(reference), 1.0)
+    bound = (reference - tolerance, reference + tolerance)
+    return _finding(
+        column,
+        "mean",
+        f"{CONTINUOUS[column]}: fixed by the spec",
+        len(x),
+        worst,
+        reference=reference,
+        difference_percent=percent(worst, reference),
+        bound=bound,
+        verdict="pass" if bound[0] <= worst <= bound[1] else "fail",
+        source="cohort.yaml",
+    )
+
+
+def _sex_share(subjects: "pd.DataFrame", pool: "pd.DataFrame", source: str) -> Finding:
+    """Share of women, bound by the binomial law."""
+    from scipy import stats
+
+    n = len(subjects)
+    share = float((subjects["sex"] == "F").mean())
+    expected = float((pool["sex"] == "F").mean())
+    low, high = stats.binom.ppf([FALSE_ALARM / 2, 1 - FALSE_ALARM / 2], n, expected) / n
+    test = stats.binomtest(int((subjects["sex"] == "F").sum()), n)
+    interval = test.proportion_ci(CONFIDENCE, method="wilson")
+    bound = (float(low), float(high))
+    verdict, note = _verdict(share, bound, n)
+    return _finding(
+        "sex",
+        "share",
+        "share of women",
+        n,
+        share,
+        reference=expected,
+        interval=(float(interval.low), float(interval.high)),
+        bound=bound,
+        verdict=verdict,
+        source=source,
+        note=note,
+    )
+
+
+def _counts(
+    column: str, subjects: "pd.DataFrame", planned: "pd.DataFrame"
+) -> list[Finding]:
+    """Finished subjects of each arm, stratum or diagnosis, against the plan."""
+    wanted, found = (df[column].value_counts() for df in (planned, subjects))
+    names = sorted(set(wanted.index) | set(found.index))
+    if len(names) < 2:
+        return []
+    complete = len(subjects) == len(planned)
+    findings = []
+    for name in names:
+        value, target = int(found.get(name, 0)), int(wanted.get(name, 0))
+        wrong: Verdict = "fail" if complete or value > target else "inconclusive"
+        findings.append(
+            _finding(
+                column,
+                "count",
+                f"subjects of {column} {name}",
+                len(subjects),
+                float(value),
+                group=str(name),
+                reference=float(target),
+                bound=(float(target), float(target)),
+                verdict="pass" if value == target else wrong,
+                source="the spec, sampled again under its own seed",
+                note="" if complete else "The build was limited or has not finished.",
+            )
+        )
+    return findings
+
+
+def _redrawn(subjects: "pd.DataFrame", planned: "pd.DataFrame") -> Finding:
+    """Is subjects.parquet what the spec and its seed give?"""
+    expected = planned.set_index("subject_id")
+    own = subjects.set_index("subject_id")
+    columns = [c for c in expected if c in own]
+    both = own.index.intersection(expected.index)
+    differ = len(own.index) - len(both)
+    if len(both):
+        left, right = own.loc[both, columns], expected.loc[both, columns]
+        same = (left == right) | (left.isna() & right.isna())
+        differ += int((~same.all(axis=1)).sum())
+    return _finding(
+        "subjects",
+        "count",
+        "subjects that differ from the spec sampled again under its own seed",
+        len(own),
+        float(differ),
+        reference=0.0,
+        bound=(0.0, 0.0),
+        verdict="pass" if differ == 0 else "fail",
+        source="cohort.yaml and its seed",
+    )

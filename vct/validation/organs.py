@@ -1,0 +1,185 @@
+"""Organ volumes, SUVs and HUs by sex, held against measured people.
+
+Reads ``organs.parquet`` only: what made the images is not imported. No bound is judged
+in this version: every organ finding is ``info``.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vct.manifest import Cohort
+from vct.validation.finding import Finding, Interval, Kind
+from vct.validation.statistics import (
+    finite,
+    mean_difference_interval,
+    percent,
+    sample_sd,
+    sd_difference_interval,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Order of the tables and plots; names as in organs.parquet.
+REPORTED_ORGANS = (
+    "liver",
+    "spleen",
+    "kidneys",
+    "heart",
+    "lungs",
+    "brain",
+    "aorta",
+    "urinary_bladder",
+    "bowel",
+    "spine",
+    "bone",
+    "muscle",
+    "subcutaneous_fat",
+    "visceral_fat",
+)
+
+# Tissues that every field of view cuts: their volume is not compared, and a cut does
+# not take them out of the means of SUV and HU.
+CUT_BY_EVERY_FIELD = frozenset(
+    {"spine", "bone", "muscle", "subcutaneous_fat", "visceral_fat"}
+)
+
+QUANTITIES = {"volume_ml": "volume [mL]", "suv_mean": "mean SUV", "hu_mean": "mean HU"}
+SEXES = ("F", "M")
+
+NO_BOUND = "No bound is judged in this version."
+CALIBRATED = (
+    "Calibrated: the training phantoms were fitted to this reference, so agreement "
+    "shows that the fit survives the model, not that the model is right. "
+)
+
+
+def organ_findings(
+    cohort: Cohort, references: "pd.DataFrame", *, reference_kind: Kind
+) -> list[Finding]:
+    """Means and standard deviations of each organ by sex.
+
+    Parameters
+    ----------
+    references
+        Rows of ``vct.validation.references`` (organ, quantity, sex, mean, sd, n,
+        reading_error, source) with a column ``primary``: the one a value is judged by.
+    reference_kind
+        ``calibrated`` where the model's training data were fitted to the references,
+        else ``published``.
+    """
+    table = cohort.organs.query("source == 'segmenter'").merge(
+        cohort.subjects[["subject_id", "sex"]], on="subject_id"
+    )
+    return [
+        finding
+        for organ in REPORTED_ORGANS
+        for quantity in QUANTITIES
+        if not (quantity == "volume_ml" and organ in CUT_BY_EVERY_FIELD)
+        for sex in SEXES
+        for finding in _organ(table, references, reference_kind, organ, quantity, sex)
+    ]
+
+
+def _organ(
+    table: "pd.DataFrame",
+    references: "pd.DataFrame",
+    kind: Kind,
+    organ: str,
+    quantity: str,
+    sex: str,
+) -> Iterator[Finding]:
+    """Findings of one organ, quantity and sex: one pair for each reference."""
+    rows = table[(table["organ"] == organ) & (table["sex"] == sex)]
+    if rows.empty:
+        return
+    x = usable(rows, organ, quantity)
+    chosen = references[
+        (references["organ"] == organ)
+        & (references["quantity"] == quantity)
+        & (references["sex"] == sex)
+    ].sort_values("primary", ascending=False, kind="stable")
+    if chosen.empty:
+        yield from _pair(x, None, "descriptive", organ, quantity, sex, len(rows))
+    for reference in chosen.itertuples(index=False):
+        yield from _pair(x, reference, kind, organ, quantity, sex, len(rows))
+
+
+def usable(rows: "pd.DataFrame", organ: str, quantity: str) -> np.ndarray:
+    """Values of the subjects whose organ was found and is whole, (n,)."""
+    keep = rows["volume_ml"] > 0
+    if organ not in CUT_BY_EVERY_FIELD:
+        keep &= ~rows["touches_edge"].astype(bool)
+    return finite(rows.loc[keep, quantity].to_numpy())
+
+
+def _pair(
+    x: np.ndarray,
+    reference: object | None,
+    kind: Kind,
+    organ: str,
+    quantity: str,
+    sex: str,
+    n_rows: int,
+) -> Iterator[Finding]:
+    """The finding on the mean and the finding on the standard deviation."""
+    mean, sd, n, reading_error, source, primary = _summary(reference)
+    own = {"mean": float(np.mean(x)) if len(x) else None, "sd": sample_sd(x)}
+    path = f"organ/{organ}/{quantity}/{sex}"
+    intervals: dict[str, Interval | None] = {"mean": None, "sd": None}
+    if mean is not None and len(x):
+        intervals = {
+            "mean": mean_difference_interval(x, mean, sd or 0.0, n, reading_error),
+            "sd": sd_difference_interval(x, sd or 0.0, n, name=path),
+        }
+    for statistic, target in (("mean", mean), ("sd", sd)):
+        words = {"mean": "mean", "sd": "standard deviation"}[statistic]
+        difference = percent(own[statistic], target)
+        yield Finding(
+            id=f"{path}/{statistic}" + ("" if primary else f"/{_slug(source)}"),
+            title=f"{organ.replace('_', ' ')}, {QUANTITIES[quantity]}, {sex}: {words}",
+            quantity=quantity,
+            group=sex,
+            n=len(x),
+            value=own[statistic],
+            reference=target,
+            difference_percent=difference,
+            interval=None if difference is None else intervals[statistic],
+            bound=None,
+            verdict="info",
+            source=source,
+            kind=kind,
+            statistic=statistic,
+            organ=organ,
+            excluded=n_rows - len(x),
+            note=(CALIBRATED if kind == "calibrated" else "") + NO_BOUND,
+        )
+
+
+def _summary(
+    row: object | None,
+) -> tuple[float | None, float | None, int, float, str, bool]:
+    """Mean, SD, n, reading error, source and primacy of a reference row."""
+    if row is None:
+        return None, None, 0, 0.0, "no reference", True
+    values = row._asdict()  # type: ignore[attr-defined]
+
+    def number(name: str) -> float | None:
+        value = values[name]
+        return None if value is None or not np.isfinite(value) else float(value)
+
+    return (
+        number("mean"),
+        number("sd"),
+        int(number("n") or 0),
+        number("reading_error") or 0.0,
+        str(values["source"]),
+        bool(values["primary"]),
+    )
+
+
+def _slug(source: str) -> str:
+    """First word of a source, for an id."""
+    return source.split()[0].strip(",;:").lower()

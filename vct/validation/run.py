@@ -1,0 +1,112 @@
+"""Cohort directory → findings, read from the manifests alone."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vct.errors import SpecError
+from vct.manifest import Cohort, load_cohort
+from vct.seeds import stream
+from vct.validation.consistency import file_findings, image_findings
+from vct.validation.demographics import POOL_SIZE, demographic_findings
+from vct.validation.finding import Finding, Kind, write_findings
+from vct.validation.organs import organ_findings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def validate_cohort(out: str | Path, *, hashes: bool = False) -> list[Finding]:
+    """Judge a cohort and write ``findings.json`` into its folder.
+
+    Parameters
+    ----------
+    out
+        Cohort folder of ``vct build``.
+    hashes
+        Also compare the SHA-256 of every file.
+
+    Raises
+    ------
+    CohortError
+        If the folder is not a readable cohort.
+    """
+    cohort = load_cohort(out)
+    findings = [
+        *file_findings(cohort, hashes=hashes),
+        *_demographics(cohort),
+        *organ_findings(
+            cohort, organ_references(), reference_kind=reference_kind(cohort.run)
+        ),
+        *image_findings(cohort),
+    ]
+    write_findings(findings, cohort.path)
+    return findings
+
+
+def reference_kind(run: dict[str, Any]) -> Kind:
+    """``calibrated`` for a model trained on phantoms, which were fitted to people.
+
+    A model whose training data are unknown counts as calibrated: the weaker claim.
+    """
+    trained_on = str(run.get("model", {}).get("trained_on") or "phantom").lower()
+    return "calibrated" if "phantom" in trained_on else "published"
+
+
+def organ_references() -> "pd.DataFrame":
+    """All references, with ``primary`` set on the one a value is judged by."""
+    import pandas as pd
+
+    from vct.validation.references import (
+        autopet_published,
+        hedypet_fit,
+        reference_for,
+    )
+
+    df = pd.concat([autopet_published(), hedypet_fit()], ignore_index=True)
+    df["primary"] = [
+        _is_primary(reference_for(row.organ, row.quantity, row.sex), row.source)
+        for row in df.itertuples(index=False)
+    ]
+    return df
+
+
+def _is_primary(chosen: Any, source: str) -> bool:
+    """Whether the reference chosen for a value is the one of this source."""
+    return chosen is not None and chosen["source"] == source
+
+
+def spec_samples(cohort: Cohort) -> tuple["pd.DataFrame", "pd.DataFrame"]:
+    """The spec sampled under another seed, POOL_SIZE strong, and under its own."""
+    from vct.spec import load_spec
+    from vct.subjects import sample_subjects
+
+    spec = load_spec(cohort.path / "cohort.yaml")
+    other = int(stream(spec.seed, "validation", "pool").generate_state(1)[0])
+    return sample_subjects(spec, seed=other, size=POOL_SIZE), sample_subjects(spec)
+
+
+def _demographics(cohort: Cohort) -> list[Finding]:
+    """Findings on the demographics; a spec that cannot be sampled again is stated."""
+    try:
+        pool, planned = spec_samples(cohort)
+    except SpecError as error:
+        return [
+            Finding(
+                id="demographics/subjects/count",
+                title="subjects sampled again from cohort.yaml",
+                quantity="subjects",
+                group="all",
+                n=len(cohort.subjects),
+                value=None,
+                reference=None,
+                difference_percent=None,
+                interval=None,
+                bound=None,
+                verdict="inconclusive",
+                source="cohort.yaml",
+                kind="spec",
+                statistic="count",
+                note=f"The spec could not be sampled again: {error}",
+            )
+        ]
+    return demographic_findings(cohort, pool, planned)
