@@ -193,7 +193,10 @@ def _sex_share(subjects: "pd.DataFrame", pool: "pd.DataFrame", source: str) -> F
     n = len(subjects)
     share = float((subjects["sex"] == "F").mean())
     expected = float((pool["sex"] == "F").mean())
-    low, high = stats.binom.ppf([FALSE_ALARM / 2, 1 - FALSE_ALARM / 2], n, expected) / n
+    # The pool's own error shifts the law before its tails are taken.
+    doubt = 3.0 * np.sqrt(expected * (1 - expected) / len(pool))
+    shares = np.clip([expected - doubt, expected + doubt], 0.0, 1.0)
+    low, high = stats.binom.ppf([FALSE_ALARM / 2, 1 - FALSE_ALARM / 2], n, shares) / n
     test = stats.binomtest(int((subjects["sex"] == "F").sum()), n)
     interval = test.proportion_ci(CONFIDENCE, method="wilson")
     bound = (float(low), float(high))

@@ -1,0 +1,119 @@
+"""Demographic findings: a true cohort passes, a false one fails, a small one waits."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vct.manifest import Cohort
+from vct.validation.demographics import demographic_findings
+
+
+def people(n: int, seed: int, *, shift: float = 0.0, scale: float = 1.0):
+    """Subjects in the columns of the subjects table that the findings read."""
+    rng = np.random.default_rng(seed)
+    sex = np.where(rng.random(n) < 0.44, "F", "M")
+    age = 60 + shift + 15 * scale * rng.normal(size=n)
+    height = np.where(sex == "F", 1.63, 1.76) + 0.07 * rng.normal(size=n)
+    bmi = 26.5 * np.exp(0.18 * rng.normal(size=n))
+    return pd.DataFrame(
+        {
+            "subject_id": [f"S{k:05d}" for k in range(n)],
+            "arm": np.where(np.arange(n) % 2, "a", "b"),
+            "stratum": "all",
+            "diagnosis": "none",
+            "sex": sex,
+            "age_years": age,
+            "height_m": height,
+            "bmi_kg_m2": bmi,
+            "weight_kg": bmi * height**2,
+            "injected_mbq": 300.0,
+            "uptake_min": 60.0,
+        }
+    )
+
+
+POOL = people(20_000, seed=99)
+
+
+def findings(subjects, planned=None):
+    series = pd.DataFrame({"subject_id": subjects["subject_id"]})
+    empty = pd.DataFrame()
+    cohort = Cohort(Path(), "", {}, subjects, series, empty, empty)
+    found = demographic_findings(cohort, POOL, subjects if planned is None else planned)
+    return {finding.id: finding for finding in found}
+
+
+@pytest.mark.parametrize("n", [20, 64, 1000, 50_000])
+def test_a_true_cohort_passes(n):
+    found = findings(people(n, seed=n))
+    assert {f.verdict for f in found.values()} == {"pass"}
+
+
+def test_a_shifted_mean_fails_and_says_by_how_much():
+    found = findings(people(400, seed=1, shift=5.0))
+    mean = found["demographics/age_years/mean"]
+    assert mean.verdict == "fail"
+    assert mean.value > mean.bound[1]
+    assert mean.interval[0] > 0
+    assert found["demographics/age_years/ks"].verdict == "fail"
+    assert found["demographics/height_m/mean"].verdict == "pass"
+
+
+def test_collapsed_spread_fails():
+    found = findings(people(400, seed=1, scale=0.6))
+    assert found["demographics/age_years/sd"].verdict == "fail"
+    assert found["demographics/age_years/mean"].verdict == "pass"
+
+
+def test_few_subjects_are_not_judged():
+    found = findings(people(4, seed=1))
+    assert found["demographics/age_years/mean"].verdict == "inconclusive"
+    assert "Fewer than 20" in found["demographics/sex/share"].note
+
+
+def test_one_subject():
+    found = findings(people(1, seed=1))
+    assert "demographics/age_years/sd" not in found
+    assert found["demographics/age_years/mean"].n == 1
+
+
+def test_a_fixed_value_must_be_met():
+    subjects = people(30, seed=1)
+    assert findings(subjects)["demographics/uptake_min/mean"].verdict == "pass"
+    subjects.loc[3, "uptake_min"] = 61.0
+    assert findings(subjects)["demographics/uptake_min/mean"].verdict == "fail"
+
+
+def test_counts_by_arm_follow_the_plan():
+    planned = people(40, seed=1)
+    found = findings(planned)
+    arm = found["demographics/arm/a/count"]
+    assert (arm.value, arm.reference, arm.verdict) == (20.0, 20.0, "pass")
+    assert not any("stratum" in name for name in found)
+
+    part = findings(planned.head(30), planned)["demographics/arm/a/count"]
+    assert (part.value, part.verdict) == (15.0, "inconclusive")
+
+    wrong = planned.copy()
+    wrong.loc[0, "arm"] = "a"
+    assert findings(wrong, planned)["demographics/arm/a/count"].verdict == "fail"
+
+
+def test_an_altered_subject_is_found():
+    planned = people(40, seed=1)
+    altered = planned.copy()
+    altered.loc[5, "weight_kg"] += 1.0
+    finding = findings(altered, planned)["demographics/subjects/count"]
+    assert (finding.value, finding.verdict) == (1.0, "fail")
+
+
+def test_women_only():
+    women = POOL[POOL["sex"] == "F"]
+    empty = pd.DataFrame()
+    subjects = women.head(50).reset_index(drop=True)
+    cohort = Cohort(Path(), "", {}, subjects, subjects, empty, empty)
+    found = {f.id: f for f in demographic_findings(cohort, women, subjects)}
+    assert found["demographics/sex/share"].verdict == "pass"
+    assert found["demographics/sex/share"].bound == (1.0, 1.0)
