@@ -1,4 +1,4 @@
-"""The cascade: subjects are independent, repeatable, and never leave the device early."""
+"""The cascade: subjects are independent, repeatable, and stay on the device."""
 
 from dataclasses import dataclass
 

@@ -95,7 +95,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(tmp_path: Path) -> None:
     torch.manual_seed(0)
     import vct.training.loop as loop
 
-    class Stop(Exception):
+    class StopError(Exception):
         pass
 
     written = loop._Stats.write
@@ -103,7 +103,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(tmp_path: Path) -> None:
     def stop_after_four(self, state, norm, rate):  # type: ignore[no-untyped-def]
         written(self, state, norm, rate)
         if state.steps == 4:
-            raise Stop
+            raise StopError
 
     # The run saves as it is stopped, as a preempted job would be asked to.
     with pytest.MonkeyPatch.context() as patch:
@@ -111,7 +111,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(tmp_path: Path) -> None:
         patch.setattr(
             loop._Budget, "due", lambda self, name, every: name == "checkpoint"
         )
-        with pytest.raises(Stop):
+        with pytest.raises(StopError):
             train("base", whole, out=tmp_path / "cut", log=quiet)
     train("base", whole, out=tmp_path / "cut", log=quiet)
     # Step 4 was logged before the stop, after the last checkpoint: it is done again.
