@@ -83,9 +83,9 @@ def train_loop(
         log(f"resumed at {state.samples} samples, {state.minutes:.1f} minutes")
     run: nn.Module = DistributedDataParallel(model) if world > 1 else model
     budget = _Budget(how, max_minutes, state)
-    stats = _Stats(out / "stats.jsonl", config, log if rank == 0 else lambda _: None)
+    stats = _Stats(out / "stats.jsonl", log) if rank == 0 else None
 
-    while not budget.spent():
+    while not _agreed(budget.progress() >= 1, device):
         for group in optimizer.param_groups:
             group["lr"] = how.learning_rate * budget.rate()
         for micro in range(how.accumulate):
@@ -94,14 +94,15 @@ def train_loop(
             with sync, _autocast(how, device):
                 loss, log_sigma = run(how.batch_size, rng)
             (loss.mean() / how.accumulate).backward()
-            stats.add(loss.detach(), log_sigma.detach())
+            if stats:
+                stats.add(loss.detach(), log_sigma.detach())
         norm = nn.utils.clip_grad_norm_(parameters, how.gradient_norm)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         ema.update(task.stage)
         state.steps += 1
         state.samples += how.batch_size * how.accumulate * world
-        if state.steps % config.reporting.log_every_steps == 0:
+        if stats and state.steps % config.reporting.log_every_steps == 0:
             state.minutes = budget.minutes()
             stats.write(state, float(norm), budget.rate())
         if rank == 0 and budget.due("pictures", config.reporting.pictures_minutes):
@@ -156,10 +157,6 @@ class _Budget:
             shares.append(self.minutes() / self._max_minutes)
         return max(shares)
 
-    def spent(self) -> bool:
-        """Whether a budget is used up."""
-        return self.progress() >= 1
-
     def rate(self) -> float:
         """Share of the learning rate: warm-up, flat, linear decay to zero."""
         warm = (self._state.steps + 1) / max(self._how.warmup_steps, 1)
@@ -180,7 +177,7 @@ class _Budget:
 class _Stats:
     """Loss by noise level, a line of JSON at a time; sums stay on the device."""
 
-    def __init__(self, path: Path, config: TrainingConfig, log: Log) -> None:
+    def __init__(self, path: Path, log: Log) -> None:
         self._path, self._log = path, log
         self._edges = torch.linspace(-4, 4, 9)
         self._losses: list[Tensor] = []
@@ -241,6 +238,15 @@ def _distributed(device: str) -> tuple[int, int]:
         return 0, 1
     dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     return dist.get_rank(), dist.get_world_size()
+
+
+def _agreed(stop: bool, device: str) -> bool:
+    """Whether any process says stop: clocks differ, and all must stop together."""
+    if not dist.is_initialized():
+        return stop
+    votes = torch.tensor(float(stop), device=device)
+    dist.all_reduce(votes, dist.ReduceOp.MAX)
+    return bool(votes.item())
 
 
 def _save(

@@ -53,6 +53,7 @@ def train(
     from vct.training.superres import SuperResolutionTask
 
     torch.manual_seed(settings.optimization.seed)
+    torch.backends.cudnn.benchmark = True  # shapes never change within a run
     cache = build_cache(settings.data, device=device)
     log(f"{settings.data.subjects} phantoms in {settings.data.folder}")
     tasks: dict[str, Callable[..., Task]] = {
