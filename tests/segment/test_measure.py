@@ -1,0 +1,95 @@
+"""What is measured inside organs, checked on boxes whose numbers are known."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from vct.anatomy import LABEL_OF
+from vct.grid import whole_body_grid
+from vct.segment.measure import OrganMeasurement, measure, organ_rows
+
+GRID = whole_body_grid(8.0)
+
+
+def table(
+    hu: torch.Tensor, suv: torch.Tensor, labels: torch.Tensor
+) -> dict[str, OrganMeasurement]:
+    rows = organ_rows(measure(hu, suv, labels, GRID).tolist(), GRID)
+    return {row.organ: row for row in rows}
+
+
+@pytest.fixture(scope="module")
+def boxes() -> dict[str, OrganMeasurement]:
+    """A block of water with a liver, two kidneys, lungs, bone, a brain, a bladder."""
+    hu = torch.full(GRID.shape, -1000.0)
+    suv = torch.zeros(GRID.shape)
+    labels = torch.zeros(GRID.shape, dtype=torch.uint8)
+    body = np.s_[5:140, 10:40, 10:54]
+    hu[body], suv[body], labels[body] = 0.0, 1.0, LABEL_OF["muscle"]
+    for name, where, h, s in [
+        ("liver", np.s_[70:80, 15:25, 15:25], 60.0, 2.0),
+        ("kidney_left", np.s_[60:70, 28:34, 40:46], 40.0, 3.0),
+        ("kidney_right", np.s_[60:70, 28:34, 18:24], 40.0, 5.0),
+        ("lung_left", np.s_[85:100, 15:35, 35:50], -800.0, 0.5),
+        ("brain", np.s_[124:134, 18:30, 24:40], 35.0, 7.0),
+        ("urinary_bladder", np.s_[14:20, 20:26, 28:34], 5.0, 20.0),
+        ("spine", np.s_[40:100, 34:38, 30:34], 400.0, 1.5),
+    ]:
+        hu[where], suv[where], labels[where] = h, s, LABEL_OF[name]
+    suv[75, 20, 20] = 12.0
+    return table(hu, suv, labels)
+
+
+def test_volume_mean_and_maximum_of_an_organ(
+    boxes: dict[str, OrganMeasurement],
+) -> None:
+    liver = boxes["liver"]
+    assert liver.volume_ml == pytest.approx(1000 * GRID.voxel_ml)
+    assert liver.suv_mean == pytest.approx(2.01)
+    assert liver.suv_max == 12.0
+    assert liver.hu_mean == pytest.approx(60.0)
+    assert liver.suv_sd == pytest.approx(math.sqrt(0.1 - 0.01**2), rel=1e-6)
+    assert not liver.touches_edge
+
+
+def test_a_group_is_the_sum_of_its_parts(boxes: dict[str, OrganMeasurement]) -> None:
+    kidneys = boxes["kidneys"]
+    parts = [boxes["kidney_left"], boxes["kidney_right"]]
+    assert kidneys.volume_ml == pytest.approx(sum(p.volume_ml for p in parts))
+    assert kidneys.suv_mean == pytest.approx(4.0)
+
+
+def test_thresholds_find_organs_without_a_network(
+    boxes: dict[str, OrganMeasurement],
+) -> None:
+    for by_network, by_threshold in [
+        ("lung_left", "lungs_hu"),
+        ("brain", "brain_suv"),
+        ("urinary_bladder", "bladder_suv"),
+        ("spine", "bone_hu"),
+    ]:
+        assert boxes[by_threshold].volume_ml == pytest.approx(
+            boxes[by_network].volume_ml
+        )
+        assert boxes[by_threshold].source == "threshold"
+
+
+def test_the_mass_of_water_is_its_volume(boxes: dict[str, OrganMeasurement]) -> None:
+    bladder = boxes["urinary_bladder"]
+    assert bladder.mass_kg == pytest.approx(bladder.volume_ml * 1.003 / 1000)
+
+
+def test_an_absent_organ_has_no_volume_and_no_mean(
+    boxes: dict[str, OrganMeasurement],
+) -> None:
+    assert boxes["spleen"].volume_ml == 0.0
+    assert math.isnan(boxes["spleen"].suv_mean)
+
+
+def test_an_organ_at_the_edge_of_the_field_is_marked() -> None:
+    labels = torch.zeros(GRID.shape, dtype=torch.uint8)
+    labels[:4, 20:30, 20:30] = LABEL_OF["urinary_bladder"]
+    found = table(torch.zeros(GRID.shape), torch.zeros(GRID.shape), labels)
+    assert found["urinary_bladder"].touches_edge
