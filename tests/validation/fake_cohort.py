@@ -12,6 +12,19 @@ from vct.manifest import collect, write_run, write_subject_record
 from vct.uptake import bq_ml_per_suv
 from vct.volume import StoredImages
 
+SPEC = """\
+version: 1
+name: Fake <cohort> & co
+seed: 7
+reference_date: 2026-01-01
+size: {size}
+population:
+  preset: autopet-fdg
+protocol:
+  injected_mbq_per_kg: 3.0
+  uptake_min: 60
+"""
+
 # Volume [mL], SD, SUV, SD, HU of men; women's volumes are 0.85 of these.
 ORGAN_VALUES = {
     "liver": (1750, 350, 2.3, 0.33, 105),

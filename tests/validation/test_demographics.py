@@ -70,6 +70,7 @@ def test_collapsed_spread_fails():
 def test_few_subjects_are_not_judged():
     found = findings(people(4, seed=1))
     assert found["demographics/age_years/mean"].verdict == "inconclusive"
+    assert found["demographics/age_years/mean"].bound is None
     assert "Fewer than 20" in found["demographics/sex/share"].note
 
 

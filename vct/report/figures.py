@@ -89,7 +89,7 @@ def _histogram(
     low, high = np.nanpercentile(values, [0.05, 99.95])
     if not high > low:
         low, high = low - 0.5, high + 0.5
-    bins = np.linspace(low, high, 25)
+    bins = np.linspace(low, high, _n_bins(len(subjects)) + 1)
     for sex in ("F", "M"):
         own = subjects.loc[subjects["sex"] == sex, column].to_numpy(dtype=float)
         ax.hist(
@@ -113,6 +113,11 @@ def _histogram(
     ax.set_xlabel(CONTINUOUS[column])
     ax.set_ylabel("subjects")
     ax.set_xlim(low, high)
+
+
+def _n_bins(n: int) -> int:
+    """Bins that a histogram of n subjects can fill."""
+    return 12 if n < 50 else 24
 
 
 def forest_figure(findings: Sequence[Finding], statistic: str) -> bytes:
@@ -231,7 +236,7 @@ def trend_figure(organs: "pd.DataFrame", subjects: "pd.DataFrame") -> bytes | No
                 )
             ax.set_xlabel(x_label)
             ax.set_ylabel(y_label)
-            ax.set_ylim(bottom=0)
+            ax.set_ylim(0, 1.08 * ax.get_ylim()[1])
         axes[0].legend(loc="lower right", fontsize=8, handletextpad=0.2)
         figure.subplots_adjust(
             left=0.06, right=0.99, top=0.97, bottom=0.18, wspace=0.28

@@ -83,7 +83,7 @@ def methods(cohort: Cohort, *, calibrated: bool) -> str:
         f"[18F]FDG PET and CT with voxels of {voxels} was drawn from age, sex, height "
         f"and BMI by the two-stage cascaded diffusion model {model.get('name')}, "
         f"version {model.get('version')} [1–3] (training data: "
-        f"{str(model.get('trained_on') or 'not recorded').rstrip('.')}) and stored as "
+        f"{_first_sentence(model.get('trained_on') or 'not recorded')}) and stored as "
         "DICOM CT and PET (BQML, decay-corrected to the series start), from which "
         "body-weight SUV is recovered by dose, uptake time and weight. Organs were "
         "measured on the CT by the model's bundled segmenter. Means and standard "
@@ -122,6 +122,10 @@ def limits(*, calibrated: bool) -> list[str]:
             "images lack.",
         )
     return lines
+
+
+def _first_sentence(text: str) -> str:
+    return text.split(". ")[0].rstrip(".")
 
 
 def _spread(subjects: Any, column: str, decimals: int) -> str:

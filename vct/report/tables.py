@@ -22,6 +22,8 @@ def number(value: float | None, decimals: int = 1) -> str:
     """
     if value is None or value != value:
         return NONE
+    if 0 < abs(value) < 1e-4:
+        return f"{value:.0e}".replace("-", "−")
     text = f"{value:,.{decimals}f}".replace(",", "\u2009").replace("-", "−")
     return text.removeprefix("−") if not text.strip("−0.\u2009") else text
 
@@ -140,7 +142,7 @@ def _decimals_of(finding: Finding) -> int:
     if finding.statistic in ("ks", "share", "r"):
         return 3
     if finding.id == "conformance/suv-factor":
-        return 9
+        return 6
     return _DECIMALS.get(finding.quantity, 2)
 
 

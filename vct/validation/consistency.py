@@ -10,7 +10,7 @@ import numpy as np
 from vct.manifest import Cohort
 from vct.uptake import bq_ml_per_suv
 from vct.validation.finding import Finding, Kind, Verdict
-from vct.validation.statistics import correlation, finite, sample_sd
+from vct.validation.statistics import correlation, finite, mean_interval
 
 THRESHOLD_SOURCE = "thresholds on HU and SUV, no network"
 
@@ -64,8 +64,7 @@ def _mass_share(table, sex: str) -> Finding | None:
     x = finite((rows["mass_kg"] / rows["weight_kg"]).to_numpy())
     if not len(x):
         return None
-    mean, sd = float(np.mean(x)), sample_sd(x)
-    reach = None if sd is None else 1.96 * sd / np.sqrt(len(x))
+    mean, spread = float(np.mean(x)), mean_interval(x)
     return _descriptive(
         f"image/mass-share/{sex}",
         f"Mass in the field of view as a share of weight, {sex}",
@@ -73,7 +72,7 @@ def _mass_share(table, sex: str) -> Finding | None:
         sex,
         len(x),
         mean,
-        interval=None if reach is None else (mean - reach, mean + reach),
+        interval=spread,
         organ="body_hu",
         note="Legs and, in part, arms lie outside the field, so the share is below 1.",
     )

@@ -88,11 +88,13 @@ def _finding(
     )
 
 
-def _verdict(value: float, bound: Interval, n: int) -> tuple[Verdict, str]:
-    """Verdict against the bound, inconclusive below the fewest subjects judged."""
+def _judgment(value: float, bound: Interval, n: int) -> dict[str, Any]:
+    """Bound, verdict and note; nothing is judged below the fewest subjects."""
     if n < FEWEST_JUDGED:
-        return "inconclusive", f"Fewer than {FEWEST_JUDGED} subjects are not judged."
-    return ("pass" if bound[0] <= value <= bound[1] else "fail"), ""
+        note = f"Fewer than {FEWEST_JUDGED} subjects are not judged."
+        return {"bound": None, "verdict": "inconclusive", "note": note}
+    verdict: Verdict = "pass" if bound[0] <= value <= bound[1] else "fail"
+    return {"bound": bound, "verdict": verdict}
 
 
 def _moments(
@@ -120,7 +122,6 @@ def _moments(
         if value is None:
             continue
         bound = (float(reference - judged * error), float(reference + judged * error))
-        verdict, note = _verdict(value, bound, n)
         center = percent(value, reference)
         reach = 100 * shown * error / abs(reference) if reference else None
         findings.append(
@@ -135,11 +136,9 @@ def _moments(
                 difference_percent=center,
                 interval=None
                 if center is None or reach is None
-                else (float(center - reach), float(center + reach)),
-                bound=bound,
-                verdict=verdict,
+                else (max(float(center - reach), -100.0), float(center + reach)),
                 source=source,
-                note=note,
+                **_judgment(value, bound, n),
             )
         )
     return findings
@@ -153,17 +152,14 @@ def _distance(column: str, x: np.ndarray, pool: np.ndarray, source: str) -> Find
     value = float(stats.ks_2samp(x, pool, method="asymp").statistic)
     critical = np.sqrt(-np.log(FALSE_ALARM / 2) / 2 * (n + m) / (n * m))
     bound = (0.0, float(critical))
-    verdict, note = _verdict(value, bound, n)
     return _finding(
         column,
         "ks",
         f"{CONTINUOUS[column]}: Kolmogorov-Smirnov distance",
         n,
         value,
-        bound=bound,
-        verdict=verdict,
         source=source,
-        note=note,
+        **_judgment(value, bound, n),
     )
 
 
@@ -200,7 +196,6 @@ def _sex_share(subjects: "pd.DataFrame", pool: "pd.DataFrame", source: str) -> F
     test = stats.binomtest(int((subjects["sex"] == "F").sum()), n)
     interval = test.proportion_ci(CONFIDENCE, method="wilson")
     bound = (float(low), float(high))
-    verdict, note = _verdict(share, bound, n)
     return _finding(
         "sex",
         "share",
@@ -209,10 +204,8 @@ def _sex_share(subjects: "pd.DataFrame", pool: "pd.DataFrame", source: str) -> F
         share,
         reference=expected,
         interval=(float(interval.low), float(interval.high)),
-        bound=bound,
-        verdict=verdict,
         source=source,
-        note=note,
+        **_judgment(share, bound, n),
     )
 
 

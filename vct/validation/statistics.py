@@ -27,6 +27,17 @@ def percent(value: float | None, reference: float | None) -> float | None:
     return 100.0 * (value - reference) / reference
 
 
+def mean_interval(x: np.ndarray) -> Interval | None:
+    """Student's 95 % interval of the mean; None below two values."""
+    from scipy import stats
+
+    sd = sample_sd(x)
+    if sd is None:
+        return None
+    reach = stats.t.ppf(0.5 + CONFIDENCE / 2, len(x) - 1) * sd / np.sqrt(len(x))
+    return (float(np.mean(x) - reach), float(np.mean(x) + reach))
+
+
 def mean_difference_interval(
     x: np.ndarray, mean: float, sd: float, n: int, reading_error: float = 0.0
 ) -> Interval | None:

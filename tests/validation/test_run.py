@@ -1,0 +1,99 @@
+"""A cohort folder judged."""
+
+import shutil
+
+import pytest
+
+from vct.errors import CohortError
+from vct.manifest import load_cohort
+from vct.validation import read_findings, validate_cohort
+from vct.validation.run import reference_kind
+
+pytestmark = pytest.mark.usefixtures("known_references")
+
+
+def by_id(out, **options):
+    return {f.id: f for f in validate_cohort(out, **options)}
+
+
+def test_a_sound_cohort_has_nothing_failed(cohort_dir):
+    found = by_id(cohort_dir, hashes=True)
+    assert [f.id for f in found.values() if f.verdict == "fail"] == []
+    assert read_findings(cohort_dir) == list(found.values())
+    assert found["conformance/subjects"].value == 24
+    assert found["conformance/suv-factor"].value < 1e-12
+    assert found["image/mass-weight"].value > 0.9
+    assert load_cohort(cohort_dir).verify() == []
+
+
+def test_findings_repeat(cohort_dir):
+    validate_cohort(cohort_dir)
+    first = (cohort_dir / "findings.json").read_bytes()
+    validate_cohort(cohort_dir)
+    assert (cohort_dir / "findings.json").read_bytes() == first
+
+
+def test_a_missing_file_fails(cohort_dir):
+    (cohort_dir / "dicom/S0003/CT/0001.dcm").unlink()
+    assert by_id(cohort_dir)["conformance/files"].verdict == "fail"
+    problems = load_cohort(cohort_dir).verify()
+    assert problems == ["dicom/S0003/CT/0001.dcm is missing"]
+
+
+def test_an_altered_file_fails_where_hashes_are_compared(cohort_dir):
+    path = cohort_dir / "dicom/S0003/CT/0001.dcm"
+    path.write_bytes(path.read_bytes()[::-1])
+    assert by_id(cohort_dir)["conformance/files"].verdict == "pass"
+    assert by_id(cohort_dir, hashes=True)["conformance/files"].verdict == "fail"
+
+
+def test_clipped_voxels_are_counted(cohort_dir):
+    finding = by_id(cohort_dir)["image/pet-clipped"]
+    assert finding.value == 6.0
+    assert finding.note == "In 2 of 24 subjects."
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("cohort.yaml", "holds no cohort.yaml"),
+        ("run.json", "the build has not finished"),
+        ("subjects.parquet", "subjects.parquet is missing"),
+        ("organs.parquet", "organs.parquet is missing"),
+    ],
+)
+def test_an_incomplete_folder_is_refused(cohort_dir, name, message):
+    (cohort_dir / name).unlink()
+    with pytest.raises(CohortError, match=message):
+        validate_cohort(cohort_dir)
+
+
+@pytest.mark.parametrize("name", ["subjects", "series", "organs"])
+def test_a_truncated_table_is_refused(cohort_dir, name):
+    path = cohort_dir / f"{name}.parquet"
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(CohortError, match=f"{name}.parquet .*Run the same"):
+        validate_cohort(cohort_dir)
+
+
+def test_a_table_in_place_of_another_is_refused(cohort_dir):
+    shutil.copy(cohort_dir / "series.parquet", cohort_dir / "organs.parquet")
+    with pytest.raises(CohortError, match=r"organs\.parquet lacks the column organ"):
+        validate_cohort(cohort_dir)
+
+
+def test_not_a_folder(tmp_path):
+    with pytest.raises(CohortError, match="not a folder"):
+        validate_cohort(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("trained_on", "kind"),
+    [
+        ("20,000 digital phantoms", "calibrated"),
+        (None, "calibrated"),
+        ("AutoPET, 1014 studies", "published"),
+    ],
+)
+def test_only_a_model_of_patients_is_compared_with_published_values(trained_on, kind):
+    assert reference_kind({"model": {"trained_on": trained_on}}) == kind
