@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import vct
 from vct.build.failures import told_as_user_errors
 from vct.build.finish import summarize, utc_now
 from vct.build.folder import OnExisting, agree, claim, finished, read_identity
@@ -29,6 +28,9 @@ if TYPE_CHECKING:
     from vct.validation import Finding
 
 _CUDA_BATCH = 4
+
+# Subjects being written: identifier and seconds of the stages before.
+_Pending = dict[Future[float], tuple[str, dict[str, float]]]
 
 
 @dataclass(frozen=True)
@@ -220,17 +222,14 @@ class Build:
         )
         # At most one subject more than there are writers waits in memory.
         most = max(1, self._options["workers"]) + 1
-        pending: dict[Future[float], GeneratedSubject] = {}
+        pending: _Pending = {}
         for result in generated:
-            pending[pool.submit(write_one, self._task(result))] = replace(
-                result, images=None
-            )
+            future = pool.submit(write_one, self._task(result))
+            pending[future] = (result.subject.subject_id, result.seconds)
             yield from self._finished(pending, until=most)
         yield from self._finished(pending, until=0)
 
-    def _finished(
-        self, pending: "dict[Future[float], GeneratedSubject]", until: int
-    ) -> Iterator[BuiltSubject]:
+    def _finished(self, pending: _Pending, *, until: int) -> Iterator[BuiltSubject]:
         """Subjects whose files are there; waits while more than ``until`` are not."""
         while pending:
             timeout = 0 if len(pending) <= until else None
@@ -238,9 +237,8 @@ class Build:
             if not done:
                 return
             for future in done:
-                result = pending.pop(future)
-                seconds = {**result.seconds, "dicom": future.result()}
-                name = result.subject.subject_id
+                name, seconds = pending.pop(future)
+                seconds = {**seconds, "dicom": future.result()}
                 self._event("subject_finished", subject_id=name, seconds=seconds)
                 yield BuiltSubject(name, self._folder(name), "written", seconds)
 
@@ -283,7 +281,7 @@ class Build:
             subject=subject,
             images=images if output.segmentation else replace(images, labels=None),
             organs=result.organs,
-            study=study_context(self.plan, subject, vct.__version__),
+            study=study_context(self.plan, subject),
             preview=output.previews,
         )
 

@@ -3,7 +3,7 @@
 import os
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -60,8 +60,8 @@ def build(
         ),
     ] = None,
     on_existing: Annotated[
-        str,
-        typer.Option(metavar="WHAT", help="Existing cohort: resume, fail, overwrite."),
+        Literal["resume", "fail", "overwrite"],
+        typer.Option(help="What to do with an existing cohort."),
     ] = "resume",
     extrapolate: Annotated[
         bool, typer.Option("--extrapolate", help="Leave the model's range.")
@@ -80,7 +80,6 @@ def build(
     """Build a cohort. To resume a stopped build, run the same command again."""
     from vct.build import Shard, build_cohort, plan_cohort
 
-    _require_choice("--on-existing", on_existing, ("resume", "fail", "overwrite"))
     part = Shard.parse(shard, os.environ) if shard else None
     request: dict[str, Any] = {
         "limit": limit,
@@ -101,7 +100,7 @@ def build(
         device=device,
         workers=workers,
         batch_size=batch_size,
-        on_existing=on_existing,  # type: ignore[arg-type]
+        on_existing=on_existing,
         notify=(lambda _: None) if quiet else say,
     )
     try:
@@ -160,13 +159,6 @@ def _conclude(out: Path, findings: "list[Finding]", quiet: bool) -> None:
         )
     if failed:
         raise typer.Exit(EXIT_FINDINGS_FAILED)
-
-
-def _require_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise typer.BadParameter(
-            f"{value!r} is none of {', '.join(choices)}", param_hint=option
-        )
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -1,7 +1,7 @@
 """``vct train``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 
 def train(
     stage: Annotated[
-        str, typer.Argument(metavar="STAGE", help="base, superres or segmenter.")
+        Literal["base", "superres", "segmenter"], typer.Argument(help="What to train.")
     ],
     config: Annotated[Path, typer.Option(help="Training configuration, YAML.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run.")],
@@ -28,15 +28,11 @@ def train(
     ] = None,
 ) -> None:
     """Train one stage of a model. Under torchrun, all its GPUs train together."""
-    if stage not in ("base", "superres", "segmenter"):
-        raise typer.BadParameter(
-            f"{stage!r} is none of base, superres, segmenter", param_hint="STAGE"
-        )
     from vct.device import resolve_device
     from vct.training import train as run
 
     weights = run(
-        stage,  # type: ignore[arg-type]
+        stage,
         config,
         out=out,
         device=resolve_device(device),

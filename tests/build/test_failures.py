@@ -1,0 +1,37 @@
+"""A failing disk or writer is told in words, with what to do."""
+
+import errno
+import os
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import pytest
+
+from vct.build.failures import told_as_user_errors
+from vct.errors import VctError
+
+OUT = Path("out")
+
+
+def test_a_full_disk() -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    message = r"the disk is full .* are kept"
+    with pytest.raises(VctError, match=message), told_as_user_errors(OUT):
+        raise full
+
+
+def test_an_unwritable_place_is_named() -> None:
+    message = "/proc/none: cannot be written"
+    with pytest.raises(VctError, match=message), told_as_user_errors(OUT):
+        Path("/proc/none/out").mkdir(parents=True)
+
+
+def test_a_killed_writer() -> None:
+    message = "a writer process was killed"
+    with pytest.raises(VctError, match=message), told_as_user_errors(OUT):
+        raise BrokenProcessPool
+
+
+def test_our_own_errors_pass() -> None:
+    with pytest.raises(ValueError, match="bug"), told_as_user_errors(OUT):
+        raise ValueError("bug")

@@ -1,0 +1,66 @@
+"""One folder, one cohort: claimed, resumed, refused, replaced."""
+
+from pathlib import Path
+
+import pytest
+
+from vct.build.folder import agree, claim, finished, read_identity
+from vct.errors import CohortError
+
+IDENTITY = {"spec_sha256": "aa", "seed": 7}
+SPEC = b"version: 1\n"
+
+
+def test_a_new_folder_is_claimed_and_resumed(tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "out"
+    claim(out, IDENTITY, SPEC)
+    claim(out, IDENTITY, SPEC)
+    assert read_identity(out) == IDENTITY
+    assert (out / "cohort.yaml").read_bytes() == SPEC
+    assert not list(out.glob(".*.partial"))
+
+
+def test_another_cohort_is_refused_with_the_keys_that_differ(tmp_path: Path) -> None:
+    claim(tmp_path / "out", IDENTITY, SPEC)
+    with pytest.raises(CohortError, match="seed: 7 there, 8 now") as refusal:
+        claim(tmp_path / "out", {**IDENTITY, "seed": 8}, SPEC)
+    assert "spec_sha256" not in str(refusal.value)
+
+
+def test_a_foreign_folder_is_refused_even_to_overwrite(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    for how in ("resume", "fail", "overwrite"):
+        with pytest.raises(CohortError, match="is not a cohort that 'vct build' began"):
+            claim(tmp_path, IDENTITY, SPEC, how)
+    assert (tmp_path / "thesis.tex").exists()
+
+
+def test_fail_refuses_an_existing_cohort(tmp_path: Path) -> None:
+    claim(tmp_path / "out", IDENTITY, SPEC)
+    with pytest.raises(CohortError, match="holds a cohort already"):
+        claim(tmp_path / "out", IDENTITY, SPEC, "fail")
+
+
+def test_overwrite_removes_the_cohort_and_nothing_else(tmp_path: Path) -> None:
+    claim(tmp_path, IDENTITY, SPEC)
+    (tmp_path / "dicom" / "S0001").mkdir()
+    (tmp_path / "notes.txt").write_text("mine")
+    claim(tmp_path, {**IDENTITY, "seed": 8}, SPEC, "overwrite")
+    assert not finished(tmp_path, "S0001")
+    assert (tmp_path / "notes.txt").exists()
+    assert read_identity(tmp_path)["seed"] == 8
+
+
+def test_what_is_known_later_joins_the_identity(tmp_path: Path) -> None:
+    claim(tmp_path, IDENTITY, SPEC)
+    agree(tmp_path, {"precision": "bf16"})
+    agree(tmp_path, {"precision": "bf16"})
+    with pytest.raises(CohortError, match="precision: 'bf16' there, 'fp32' now"):
+        agree(tmp_path, {"precision": "fp32"})
+
+
+def test_a_damaged_identity_is_told(tmp_path: Path) -> None:
+    claim(tmp_path, IDENTITY, SPEC)
+    (tmp_path / ".build.json").write_text("{")
+    with pytest.raises(CohortError, match=r"\.build\.json is damaged"):
+        claim(tmp_path, IDENTITY, SPEC)

@@ -1,0 +1,81 @@
+"""Models are found by name or folder, and a damaged one is refused without torch."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cascade.tiny import write_tiny_model
+from vct.errors import ModelError
+from vct.models import find_model, list_models
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture
+def folder(written: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(written, tmp_path / "tiny"))
+
+
+def test_a_model_folder_is_found_and_in_order(folder: Path) -> None:
+    card = find_model(folder)
+    card.check_files()
+    assert card.name == "tiny"
+    assert card.ranges["age_years"] == (18.0, 90.0)
+    assert card.folder == folder
+    assert [c.name for c in list_models(folder.parent)] == ["tiny"]
+
+
+def test_the_hash_of_a_model_is_that_of_its_files(folder: Path) -> None:
+    card = find_model(folder)
+    changed = {**card.files, "base.safetensors": "0" * 64}
+    assert card.sha256 != card.model_copy(update={"files": changed}).sha256
+
+
+def test_truncated_weights_are_refused(folder: Path) -> None:
+    weights = folder / "base.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-10])
+    with pytest.raises(ModelError, match=r"base\.safetensors is damaged or truncated"):
+        find_model(folder).check_files()
+
+
+def test_missing_weights_are_refused(folder: Path) -> None:
+    (folder / "superres.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"superres\.safetensors is missing, but"):
+        find_model(folder).check_files()
+
+
+def test_an_unknown_name_offers_the_nearest(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vct.models.bundled_folder", lambda _: folder.parent)
+    with pytest.raises(
+        ModelError, match=r"unknown model 'tinny'\. Did you mean 'tiny'"
+    ):
+        find_model("tinny")
+
+
+def test_a_folder_without_card_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no card\.yaml here"):
+        find_model(tmp_path)
+
+
+def test_every_problem_of_a_card_is_named(folder: Path) -> None:
+    card = folder / "card.yaml"
+    text = card.read_text().replace("summary:", "sumary:").replace("18.0", "95.0")
+    card.write_text(text)
+    with pytest.raises(ModelError) as refusal:
+        find_model(folder)
+    message = str(refusal.value)
+    assert "summary: Field required" in message
+    assert "sumary: Extra inputs are not permitted" in message
+    assert "must be [low, high] with low <= high" in message
+
+
+def test_a_card_that_is_no_yaml_is_told(folder: Path) -> None:
+    (folder / "card.yaml").write_text("{")
+    with pytest.raises(ModelError, match=r"card\.yaml cannot be read"):
+        find_model(folder)
