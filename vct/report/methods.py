@@ -41,16 +41,28 @@ def statements(cohort: Cohort, spec: Any | None, *, calibrated: bool) -> list[st
             "Comparisons marked calibrated are no validation: the phantoms that "
             "trained the model were fitted to the same references."
         )
-    if spec is not None and spec.protocol.header_only:
+    return lines + _departures(cohort.run, spec)
+
+
+def _departures(run: dict[str, Any], spec: Any | None) -> list[str]:
+    """Where the cohort leaves what its model was trained for."""
+    lines = []
+    if run.get("header_only_protocol") or (spec and spec.protocol.header_only):
         lines.append(
             "Header-only protocol: injected activity and uptake time differ from what "
             "the model was trained at. They are written to the DICOM header, and the "
             "images do not follow them."
         )
-    if spec is not None and spec.model.extrapolate:
+    outside = run.get("share_outside_model_range") or {}
+    shares = [
+        f"{name} {100 * share:.1f} %"
+        for name, share in outside.items()
+        if isinstance(share, int | float) and share > 0
+    ]
+    if shares:
         lines.append(
-            "The cohort was built with extrapolation allowed: subjects outside the "
-            "ranges of the model's training may look like nobody."
+            "Extrapolated: part of the subjects lies outside the ranges of the model's "
+            f"training ({', '.join(shares)})."
         )
     return lines
 

@@ -225,6 +225,9 @@ def provenance_rows(cohort: Cohort) -> list[tuple[str, str]]:
         ("seed", run.get("seed")),
         ("model", f"{model.get('name', NONE)}, version {model.get('version', NONE)}"),
         ("model, SHA-256", model.get("sha256")),
+        ("model, licence", model.get("licence")),
+        ("model, ranges", model.get("conditioning_ranges")),
+        ("sampler", run.get("sampler")),
         ("device", run.get("device")),
         ("precision", run.get("precision")),
         ("batch size", run.get("batch_size")),
@@ -246,5 +249,5 @@ def _plain(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{k}: {_plain(v)}" for k, v in value.items()) or NONE
     if isinstance(value, list):
-        return " × ".join(map(_plain, value)) or NONE
+        return (" to " if len(value) == 2 else ", ").join(map(_plain, value)) or NONE
     return str(value)

@@ -76,13 +76,21 @@ def _is_primary(chosen: Any, source: str) -> bool:
 
 
 def spec_samples(cohort: Cohort) -> tuple["pd.DataFrame", "pd.DataFrame"]:
-    """The spec sampled under another seed, POOL_SIZE strong, and under its own."""
+    """The spec sampled under another seed, POOL_SIZE strong, and as it was built.
+
+    Raises
+    ------
+    SpecError
+        If ``cohort.yaml``, or a table it names, is no longer readable.
+    """
     from vct.spec import load_spec
     from vct.subjects import sample_subjects
 
     spec = load_spec(cohort.path / "cohort.yaml")
-    other = int(stream(spec.seed, "validation", "pool").generate_state(1)[0])
-    return sample_subjects(spec, seed=other, size=POOL_SIZE), sample_subjects(spec)
+    seed = int(cohort.run.get("seed", spec.seed))  # 'vct build --seed' wins
+    other = int(stream(seed, "validation", "pool").generate_state(1)[0])
+    pool = sample_subjects(spec, seed=other, size=POOL_SIZE)
+    return pool, sample_subjects(spec, seed=seed)
 
 
 def _demographics(cohort: Cohort) -> list[Finding]:
