@@ -6,9 +6,15 @@ numbers by which subjects of equal demographics differ in position, pose and for
 a latent that an anatomy leaves out counts as 0, the middle of the population.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from vct.anatomy import LABEL_OF
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -182,3 +188,11 @@ SHAPE_LATENTS: tuple[str, ...] = (
 def organ_lut() -> list[int]:
     """Label of the organ for each structure label, index 0 (air) included."""
     return [0] + [LABEL_OF[s.organ] for s in STRUCTURES]
+
+
+def to_organs(labels: torch.Tensor) -> torch.Tensor:
+    """Organ labels of :mod:`vct.anatomy`, uint8, from structure labels, uint8."""
+    import torch
+
+    lut = torch.tensor(organ_lut(), dtype=torch.uint8, device=labels.device)
+    return lut[labels.int()]

@@ -1,0 +1,181 @@
+"""A phantom subject as CT, PET and labels on any grid.
+
+Geometry comes from the anatomy alone; the generator draws texture and noise.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vct.grid import FIELD_OF_VIEW_MM, LUNG_TOP_BELOW_TOP_MM, Grid
+from vct.phantom import abdomen, body, head, image, skeleton, thorax
+from vct.phantom.canvas import Canvas
+from vct.phantom.frame import Frame, build_frame
+from vct.phantom.structures import STRUCTURES
+
+LIVER_COV = 0.11  # at 76 kg
+CT_NOISE_HU = 11.0  # at 4 mm and 26 kg/m²
+
+# Structures whose coverage makes up the volume of a target.
+MEASURED: dict[str, tuple[str, ...]] = {
+    "liver": ("liver",),
+    "spleen": ("spleen",),
+    "kidney_left": ("kidney_cortex_left", "renal_pelvis_left"),
+    "kidney_right": ("kidney_cortex_right", "renal_pelvis_right"),
+    "heart": ("myocardium", "blood_pool_left", "blood_pool_right"),
+    "lung_left": ("lung_left",),
+    "lung_right": ("lung_right",),
+    "brain": ("brain_grey", "brain_white"),
+    "aorta": ("aorta",),
+    "urinary_bladder": ("urinary_bladder",),
+    "stomach": ("stomach",),
+    "pancreas": ("pancreas",),
+    "gallbladder": ("gallbladder",),
+}
+_REHEARSAL_MM = 6.0
+
+
+@dataclass(frozen=True)
+class Phantom:
+    """One rendered subject; tensors of shape k j i on the grid's device.
+
+    ``ct_hu`` [HU] and ``suv`` [g/mL] are float32, ``labels`` uint8 with the labels
+    of ``structures.STRUCTURES`` (0 is air).
+    """
+
+    ct_hu: Tensor
+    suv: Tensor
+    labels: Tensor
+
+
+@torch.no_grad()
+def render(
+    anatomy: Any,
+    grid: Grid,
+    *,
+    device: torch.device | str = "cpu",
+    generator: torch.Generator,
+    noise: bool = True,
+) -> Phantom:
+    """Render an anatomy.
+
+    Parameters
+    ----------
+    anatomy
+        ``population.Anatomy`` or its like.
+    grid
+        Any grid; ``whole_body_grid(4.0)`` is the usual one.
+    device
+        Where the voxels are computed. Nothing waits for it.
+    generator
+        Draws texture and noise, on the device or the CPU.
+    noise
+        False gives the clean images: no texture, no blur, no noise.
+    """
+    frame = fitted_frame(anatomy)
+    canvas = Canvas(grid, device, *_values(anatomy))
+    _paint_all(canvas, frame, getattr(anatomy, "myocardium_pattern", None))
+    hu, suv = canvas.hu, canvas.suv
+    if noise:
+        step = canvas.step_mm
+        hu, suv = image.textured(hu, suv, step, generator)
+        suv = image.blurred(suv, image.PET_FWHM_MM, step)
+        size = (float(anatomy.weight_kg) / 76.0) ** 0.5
+        liver = canvas.suv_of["liver"]
+        suv = image.pet_noised(suv, step, LIVER_COV * size, liver, generator)
+        sd = CT_NOISE_HU * math.sqrt(4.0 / step)
+        sd *= math.exp(0.02 * (float(anatomy.bmi_kg_m2) - 26.0))
+        hu = image.ct_noised(hu, step, sd, generator)
+    return Phantom(hu, suv, canvas.labels)
+
+
+def _values(anatomy: Any) -> tuple[dict[str, float], dict[str, float]]:
+    contrast = bool(anatomy.contrast)
+    hu = {s.name: float(s.hu_contrast if contrast else s.hu) for s in STRUCTURES}
+    suv = {s.name: float(s.suv) for s in STRUCTURES}
+    hu.update({k: float(v) for k, v in anatomy.hu.items() if k in hu})
+    suv.update({k: float(v) for k, v in anatomy.suv.items() if k in suv})
+    return hu, suv
+
+
+def _paint_all(canvas: Canvas, frame: Frame, pattern: object = None) -> None:
+    images = canvas.images
+    body.paint_body(canvas, frame) if images else None
+    if images:
+        skeleton.paint_muscles(canvas, frame)
+    thorax.paint_lungs(canvas, frame)
+    if images:
+        skeleton.paint_shoulder_girdle(canvas, frame)
+        skeleton.paint_ribs(canvas, frame)
+        skeleton.paint_pelvis(canvas, frame)
+    abdomen.paint_bowel(canvas, frame)
+    abdomen.paint_pancreas(canvas, frame)
+    abdomen.paint_stomach(canvas, frame)
+    abdomen.paint_liver(canvas, frame)
+    abdomen.paint_spleen(canvas, frame)
+    thorax.paint_heart(canvas, frame, pattern)
+    abdomen.paint_pelvic_organs(canvas, frame)
+    skeleton.paint_spine(canvas, frame)
+    skeleton.paint_sacrum(canvas, frame)
+    thorax.paint_airways(canvas, frame)
+    abdomen.paint_kidneys(canvas, frame)
+    thorax.paint_vessels(canvas, frame)
+    head.paint_head(canvas, frame)
+
+
+def fitted_frame(anatomy: Any, rounds: int = 2) -> Frame:
+    """Frame whose rendered organs have the volumes the anatomy asks for.
+
+    Organs are painted on a coarse grid on the CPU, measured by coverage after all
+    that lies over them, and scaled; deterministic.
+    """
+    frame = build_frame(anatomy)
+    v = frame.volumes_ml
+    wanted = {k: float(v[k]) for k in MEASURED if k in v}
+    grid = _rehearsal_grid()
+    for _ in range(rounds):
+        canvas = Canvas(grid, "cpu", tracked=sum(MEASURED.values(), ()), images=False)
+        _paint_all(canvas, frame)
+        for organ, target in wanted.items():
+            ratio = target / max(canvas.volume_ml(MEASURED[organ]), 0.05 * target)
+            _correct(frame, organ, min(max(ratio, 0.4), 2.5), target)
+    return frame
+
+
+def _correct(frame: Frame, organ: str, ratio: float, target: float) -> None:
+    v = frame.volumes_ml
+    if organ.startswith("lung_"):
+        # Moving the whole surface by d changes the volume by about area × d.
+        area = 4.9 * target ** (2 / 3) * 1.35 * 100  # [mm²]
+        key = "_inset_" + organ[5:]
+        change = target * 1000 * (1 / ratio - 1) / area
+        v[key] = min(max(v.get(key, 0.0) + change, -9.0), 16.0)
+    elif organ == "brain":
+        # Surface of about 4.9 V^(2/3); the brain case itself follows the target.
+        area = 4.9 * target ** (2 / 3) * 100
+        v["_brain_inset"] = v.get("_brain_inset", 0.0) - (
+            target * 1000 * (1 - 1 / ratio) / area
+        )
+    else:
+        power = 0.5 if organ == "aorta" else 1 / 3
+        key = f"_scale_{organ}"
+        v[key] = v.get(key, 1.0) * ratio**power
+
+
+def _rehearsal_grid() -> Grid:
+    shape = tuple(round(e / _REHEARSAL_MM) for e in FIELD_OF_VIEW_MM)
+    low = (
+        LUNG_TOP_BELOW_TOP_MM - FIELD_OF_VIEW_MM[0],
+        -FIELD_OF_VIEW_MM[1] / 2,
+        -FIELD_OF_VIEW_MM[2] / 2,
+    )
+    s = _REHEARSAL_MM
+    origin = tuple(e + s / 2 for e in low)
+    return Grid(
+        (shape[0], shape[1], shape[2]), (s, s, s), (origin[0], origin[1], origin[2])
+    )
