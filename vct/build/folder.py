@@ -137,6 +137,10 @@ def _write_once(path: Path, identity: dict[str, Any]) -> bool:
         os.link(partial, path)
     except FileExistsError:
         return False
+    except OSError:  # a file system without hard links
+        if path.exists():
+            return False
+        shutil.copyfile(partial, path)
     finally:
         partial.unlink()
     return True

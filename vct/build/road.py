@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -185,15 +185,22 @@ class Build:
         """Generate and write what is not there yet; items come as they are finished."""
         self._notify("Loading the model")
         self.plan.card.check_files()
-        with writer_pool(self._options["workers"]) as pool:
+        workers = self._options["workers"]
+        pending: _Pending = {}
+        with writer_pool(workers) as pool:
             try:
                 cascade, batch_size = self._load()
                 self._notify("Generating")
-                yield from self._write_all(pool, cascade, batch_size, remaining)
+                for result in self._results(cascade, batch_size, remaining):
+                    future = pool.submit(write_one, self._task(result))
+                    pending[future] = (result.subject.subject_id, result.seconds)
+                    # At most one subject more than there are writers waits in memory.
+                    yield from self._finished(pending, max(1, workers) + 1)
+                yield from self._finished(pending, 0)
             except BaseException as error:
                 pool.shutdown(wait=True, cancel_futures=True)
                 with suppress(OSError):  # the full disk that stopped us, perhaps
-                    self._event("build_stopped", reason=type(error).__name__)
+                    self._stopped(error, pending)
                 raise
 
     def _load(self) -> "tuple[Cascade, int]":
@@ -206,13 +213,13 @@ class Build:
         agree(self.out, cascade_identity(cascade, batch_size))
         return cascade, batch_size
 
-    def _write_all(
-        self, pool: Executor, cascade: "Cascade", batch_size: int, names: list[str]
-    ) -> Iterator[BuiltSubject]:
+    def _results(
+        self, cascade: "Cascade", batch_size: int, names: list[str]
+    ) -> "Iterator[GeneratedSubject]":
         from vct.cascade import SamplerOptions
 
         sampler = self.plan.spec.model.sampler
-        generated = cascade.generate(
+        return cascade.generate(
             self._subjects(names),
             seed=self.plan.spec.seed,
             batch_size=batch_size,
@@ -220,27 +227,28 @@ class Build:
                 sampler.base_steps, sampler.superres_steps, sampler.solver
             ),
         )
-        # At most one subject more than there are writers waits in memory.
-        most = max(1, self._options["workers"]) + 1
-        pending: _Pending = {}
-        for result in generated:
-            future = pool.submit(write_one, self._task(result))
-            pending[future] = (result.subject.subject_id, result.seconds)
-            yield from self._finished(pending, until=most)
-        yield from self._finished(pending, until=0)
 
-    def _finished(self, pending: _Pending, *, until: int) -> Iterator[BuiltSubject]:
-        """Subjects whose files are there; waits while more than ``until`` are not."""
+    def _finished(self, pending: _Pending, most: int) -> Iterator[BuiltSubject]:
+        """Subjects whose files are there; waits while more than ``most`` are not."""
         while pending:
-            timeout = 0 if len(pending) <= until else None
+            timeout = 0 if len(pending) <= most else None
             done, _ = wait(pending, timeout, return_when=FIRST_COMPLETED)
             if not done:
                 return
             for future in done:
                 name, seconds = pending.pop(future)
-                seconds = {**seconds, "dicom": future.result()}
-                self._event("subject_finished", subject_id=name, seconds=seconds)
-                yield BuiltSubject(name, self._folder(name), "written", seconds)
+                yield self._built(name, {**seconds, "dicom": future.result()})
+
+    def _built(self, name: str, seconds: dict[str, float]) -> BuiltSubject:
+        self._event("subject_finished", subject_id=name, seconds=seconds)
+        return BuiltSubject(name, self._folder(name), "written", seconds)
+
+    def _stopped(self, error: BaseException, pending: _Pending) -> None:
+        """Record what was finished while we stopped, and why we did."""
+        for future, (name, seconds) in pending.items():
+            if not future.cancelled() and future.exception() is None:
+                self._built(name, {**seconds, "dicom": future.result()})
+        self._event("build_stopped", reason=type(error).__name__)
 
     def _close(self, started: datetime, seconds: float, *, anything_new: bool) -> None:
         """Run record, and unless this is a shard, tables, findings and report."""

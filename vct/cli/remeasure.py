@@ -37,7 +37,7 @@ def remeasure_organs(out: Path, notify: Callable[[str], None]) -> None:
     segmenter = load_segmenter(_model_of(out, cohort.run))
     segmenter.eval().requires_grad_(False)
     if cohort.run["precision"] == "bf16":  # the instrument as it was when it measured
-        segmenter.network.to(dtype=torch.bfloat16, memory_format=torch.channels_last_3d)
+        segmenter.network.to(torch.bfloat16)
     names = list(cohort.finished["subject_id"])
     for number, name in enumerate(names, start=1):
         notify(f"{number}/{len(names)} {name}")
