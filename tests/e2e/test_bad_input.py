@@ -1,0 +1,177 @@
+"""Each mistake: one clear message, the documented exit code, no traceback."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import WriteSpec, digests
+from vct.cli import main
+
+
+def fails(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str]:
+    """Exit code and message of a command that must fail."""
+    with pytest.raises(SystemExit) as ended:
+        main([str(a) for a in arguments])
+    told = capsys.readouterr().err
+    assert "Traceback" not in told
+    assert isinstance(ended.value.code, int)
+    return ended.value.code, told
+
+
+def test_an_unknown_model(
+    capsys: pytest.CaptureFixture[str], write_spec: WriteSpec
+) -> None:
+    spec = write_spec(model=Path("whole-bdy-4mm"))
+    for command in ("check", "build"):
+        code, told = fails(capsys, command, spec)
+        assert code == 3
+        assert "unknown model 'whole-bdy-4mm'" in told
+
+
+def test_truncated_weights(
+    capsys: pytest.CaptureFixture[str],
+    write_spec: WriteSpec,
+    model: Path,
+    tmp_path: Path,
+) -> None:
+    damaged = shutil.copytree(model, tmp_path / "damaged")
+    weights = damaged / "superres.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    spec = write_spec(model=damaged)
+    code, told = fails(capsys, "build", spec, "-o", tmp_path / "out", "--workers", 0)
+    assert code == 3
+    assert "superres.safetensors is damaged or truncated" in told
+
+
+def test_subjects_outside_the_model(
+    capsys: pytest.CaptureFixture[str], write_spec: WriteSpec, tmp_path: Path
+) -> None:
+    spec = write_spec("low: 22, high: 30", "low: 44, high: 50")
+    code, told = fails(capsys, "build", spec, "-o", tmp_path / "out")
+    assert code == 3
+    assert "of the subjects have bmi_kg_m2 outside 17 to 45 of tiny" in told
+    assert "--extrapolate" in told
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_protocol_the_model_never_saw(
+    capsys: pytest.CaptureFixture[str], write_spec: WriteSpec, tmp_path: Path
+) -> None:
+    spec = write_spec("uptake_min: 60", "uptake_min: 120")
+    code, told = fails(capsys, "build", spec, "-o", tmp_path / "out")
+    assert code == 3
+    assert "uptake_min runs from 120 to 120, but tiny was trained at 50 to 75" in told
+    assert "--header-only-protocol" in told
+
+
+def test_a_folder_of_another_spec(
+    capsys: pytest.CaptureFixture[str], write_spec: WriteSpec, cohort: Path
+) -> None:
+    before = digests(cohort)
+    spec = write_spec("seed: 7", "seed: 8")
+    code, told = fails(capsys, "build", spec, "-o", cohort)
+    assert code == 4
+    assert "seed: 7 there, 8 now" in told
+    assert "spec_sha256" in told
+    assert digests(cohort) == before
+
+
+def test_a_foreign_folder(
+    capsys: pytest.CaptureFixture[str], spec: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    code, told = fails(capsys, "build", spec, "-o", tmp_path)
+    assert code == 4
+    assert "is not a cohort that 'vct build' began" in told
+
+
+def test_a_folder_that_is_a_file(
+    capsys: pytest.CaptureFixture[str], spec: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    code, told = fails(capsys, "build", spec, "-o", tmp_path / "file" / "out")
+    assert code == 1
+    assert "cannot be written" in told
+
+
+def test_an_unwritable_folder(capsys: pytest.CaptureFixture[str], spec: Path) -> None:
+    code, told = fails(capsys, "build", spec, "-o", "/proc/vct-out")
+    assert code == 1
+    assert "/proc/vct-out: cannot be written" in told
+
+
+def test_a_device_that_is_not_there(
+    capsys: pytest.CaptureFixture[str], spec: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    code, told = fails(capsys, "build", spec, "-o", out, "--device", "cuda:99")
+    assert code == 1
+    assert "--device cuda:99: this machine shows" in told
+    code, told = fails(capsys, "build", spec, "-o", out, "--device", "gpu")
+    assert code == 1
+    assert "must be auto, cpu, cuda or cuda:N" in told
+
+
+def test_a_subject_the_cohort_does_not_have(
+    capsys: pytest.CaptureFixture[str], spec: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    code, told = fails(capsys, "build", spec, "-o", out, "--only", "S0009")
+    assert code == 2
+    assert "no subject S0009; the cohort has S0001 to S0004" in told
+
+
+def test_a_spec_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("check", "build", "sample"):
+        code, told = fails(capsys, command, "no-such.yaml")
+        assert code == 2
+        assert "no-such.yaml" in told
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("size: 4", "sise: 4", "did you mean 'size'"),
+        ("size: 4", "size: many", "size"),
+        ("low: 40, high: 60", "low: 60, high: 40", "age_years"),
+    ],
+)
+def test_a_wrong_spec_is_told_with_line_and_column(
+    old: str,
+    new: str,
+    told: str,
+    capsys: pytest.CaptureFixture[str],
+    write_spec: WriteSpec,
+) -> None:
+    code, message = fails(capsys, "check", write_spec(old, new))
+    assert code == 2
+    assert "changed.yaml:" in message
+    assert told in message
+
+
+def test_finish_of_what_is_no_cohort(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code, told = fails(capsys, "finish", tmp_path)
+    assert code == 4
+    assert "is not a cohort that 'vct build' began" in told
+
+
+def test_validate_of_what_is_no_cohort(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code, told = fails(capsys, "validate", tmp_path)
+    assert code == 4
+    assert "is not a cohort" in told
+
+
+def test_new_leaves_an_existing_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("mine")
+    code, told = fails(capsys, "new", path)
+    assert code == 1
+    assert "exists; it is left as it is" in told
+    assert path.read_text() == "mine"
