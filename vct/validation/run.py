@@ -72,7 +72,7 @@ def organ_references() -> "pd.DataFrame":
 
 def _is_primary(chosen: Any, source: str) -> bool:
     """Whether the reference chosen for a value is the one of this source."""
-    return chosen is not None and chosen["source"] == source
+    return chosen is not None and chosen.source == source
 
 
 def spec_samples(cohort: Cohort) -> tuple["pd.DataFrame", "pd.DataFrame"]:

@@ -1,0 +1,98 @@
+"""Organ volumes and SUVs of measured people, against which a cohort is held.
+
+Two references, measured by other instruments on other people; where both know a
+quantity, AutoPET's mean is the primary one for liver, heart and kidneys and hedyPET's
+for everything else. Both went into the phantoms that the bundled models learned, so a
+cohort of a bundled model that agrees is *calibrated*, never *validated*.
+"""
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    "organ", "quantity", "sex", "mean", "sd", "n", "reading_error", "source", "kind",
+)  # fmt: skip
+# AutoPET is primary for these, by decision: it is what users compare with.
+AUTOPET_ORGANS = frozenset({"liver", "heart", "kidneys"})
+
+
+class Reference(NamedTuple):
+    """One published or measured mean.
+
+    ``mean``, ``sd`` and ``reading_error`` are in mL for ``volume_ml`` and in g/mL for
+    ``suv_mean``; ``n`` counts people.
+    """
+
+    organ: str
+    quantity: str
+    sex: str
+    mean: float
+    sd: float
+    n: int
+    reading_error: float
+    source: str
+    kind: str
+
+
+def autopet_published() -> "pd.DataFrame":
+    """AutoPET test subjects as drawn in a published figure, columns ``COLUMNS``.
+
+    ``reading_error`` is how far a number read off the figure may be wrong. ``n`` is 100:
+    half of the 200 people, since the figure does not say how many of each sex.
+    """
+    return _frame("autopet_published")
+
+
+def hedypet_fit() -> "pd.DataFrame":
+    """Healthy adults of hedyPET by sex: sample means and SDs, columns ``COLUMNS``."""
+    return _frame("hedypet")
+
+
+def reference_for(organ: str, quantity: str, sex: str) -> Reference | None:
+    """The primary reference of a quantity, or None when nobody published one.
+
+    Parameters
+    ----------
+    organ
+        As in organs.parquet, such as ``kidneys``.
+    quantity
+        ``volume_ml`` or ``suv_mean``.
+    sex
+        F or M.
+    """
+    names = ("autopet_published", "hedypet")
+    for name in names if organ in AUTOPET_ORGANS else names[1:]:
+        for row in _rows(name):
+            if (row.organ, row.quantity, row.sex) == (organ, quantity, sex):
+                return row
+    return None
+
+
+def about(name: str) -> dict[str, Any]:
+    """Who was measured: ``people``, ``instrument``, ``source`` of a reference."""
+    return {k: v for k, v in _data()[name].items() if k != "rows"}
+
+
+def _frame(name: str) -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame(_rows(name), columns=list(COLUMNS))
+
+
+def _rows(name: str) -> list[Reference]:
+    block = _data()[name]
+    return [
+        Reference(*row, source=block["source"], kind="calibrated")
+        for row in block["rows"]
+    ]
+
+
+@cache
+def _data() -> dict[str, Any]:
+    text = files("vct.validation").joinpath("references.json").read_text("utf-8")
+    return json.loads(text)
