@@ -34,6 +34,7 @@ def test_numbers(value, decimals, text):
 def test_signs_and_intervals():
     assert signed(3.0) == "+3.0"
     assert signed(None) == "–"
+    assert signed(0.04) == "0.0"
     assert interval((-1.0, 2.0)) == "−1.0 to +2.0"
     assert interval(None) == "–"
 

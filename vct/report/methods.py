@@ -119,11 +119,12 @@ def limits(*, calibrated: bool) -> list[str]:
         "An organ cut by the field of view is left out of the means and counted. "
         "Volumes of muscle, fat, bone and spine are not compared: every field of view "
         "cuts them.",
-        "AutoPET publishes organ values for 200 subjects as a figure only; they were "
-        "read off it, and the reading error is part of the interval. It publishes no "
-        "SUV histogram, so distributions are not compared with it.",
-        "hedyPET describes 60 healthy volunteers on one scanner: part of a difference "
-        "is a difference of population and protocol.",
+        "AutoPET's organ values for 200 patients are published as a figure only. They "
+        "were read off it, the reading error is part of the interval, and each sex is "
+        "taken as 100. No SUV histogram is published, so distributions are not "
+        "compared.",
+        f"hedyPET describes {_volunteers()}, on one scanner: part of a difference is a "
+        "difference of population and protocol.",
         "Means and spreads by sex are compared; trends with age and BMI, correlations "
         "between organs and image texture are not judged yet.",
     ]
@@ -134,6 +135,21 @@ def limits(*, calibrated: bool) -> list[str]:
             "images lack.",
         )
     return lines
+
+
+def _volunteers() -> str:
+    """Who hedyPET measured, in words."""
+    from vct.validation.references import about
+
+    groups = [
+        f"{people['n']} {word} (mean age {people['age_years']:.0f} years, BMI "
+        f"{people['bmi_kg_m2']:.1f} kg/m²)"
+        for word, people in (
+            ("healthy women", about("hedypet")["people"]["F"]),
+            ("men", about("hedypet")["people"]["M"]),
+        )
+    ]
+    return " and ".join(groups)
 
 
 def _first_sentence(text: str) -> str:

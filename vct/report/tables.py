@@ -31,7 +31,8 @@ def number(value: float | None, decimals: int = 1) -> str:
 def signed(value: float | None, decimals: int = 1) -> str:
     """Number with its sign."""
     text = number(value, decimals)
-    return f"+{text}" if value is not None and value > 0 and text != NONE else text
+    zero = not text.strip("0.")
+    return f"+{text}" if value is not None and value > 0 and not zero else text
 
 
 def interval(
@@ -89,12 +90,12 @@ def _organ_row(mean: Finding, sd: Finding) -> Row:
 
 
 def short_source(source: str) -> str:
-    """What stands before the first comma, semicolon, colon or bracket of a source.
+    """First word of a source, or all of ``no reference``.
 
-    >>> short_source("AutoPET (N = 200), arXiv 2505.22489")
+    >>> short_source("AutoPET FDG, read off a figure")
     'AutoPET'
     """
-    return re.split(r"[,;:(]", source)[0].strip()
+    return source if source == "no reference" else re.split(r"[\s,;:(]", source)[0]
 
 
 def hu_rows(findings: Sequence[Finding]) -> list[tuple[str, Row, Row]]:

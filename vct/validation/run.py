@@ -63,16 +63,15 @@ def organ_references() -> "pd.DataFrame":
     )
 
     df = pd.concat([autopet_published(), hedypet_fit()], ignore_index=True)
-    df["primary"] = [
-        _is_primary(reference_for(row.organ, row.quantity, row.sex), row.source)
+    chosen = [
+        reference_for(row.organ, row.quantity, row.sex)
         for row in df.itertuples(index=False)
     ]
+    df["primary"] = [
+        reference is not None and reference.source == source
+        for reference, source in zip(chosen, df["source"], strict=True)
+    ]
     return df
-
-
-def _is_primary(chosen: Any, source: str) -> bool:
-    """Whether the reference chosen for a value is the one of this source."""
-    return chosen is not None and chosen.source == source
 
 
 def spec_samples(cohort: Cohort) -> tuple["pd.DataFrame", "pd.DataFrame"]:

@@ -50,7 +50,8 @@ def mean_difference_interval(
     mean, sd, n
         Of the reference.
     reading_error
-        Standard error added to the reference's mean, for values read off a figure.
+        How far the reference's mean may be wrong, for values read off a figure;
+        taken as a standard error, which errs on the wide side.
 
     Returns
     -------
