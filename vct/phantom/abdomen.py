@@ -200,7 +200,7 @@ def paint_stomach(c: Canvas, f: Frame) -> None:
     c.paint("stomach", content, box, suv=0.55 * c.suv_of["stomach"], hu=18.0)
     level = float(line[4, 1]) - 12 - 6 * f.at("stomach_filling")
     gas = torch.maximum(content, c.points(box)[1] - level)
-    c.paint("bowel_gas", gas, box, hu=-880.0, suv=0.3)
+    c.paint("stomach", gas, box, hu=-880.0, suv=0.3)
 
 
 def paint_pancreas(c: Canvas, f: Frame) -> None:
@@ -262,7 +262,8 @@ def _paint_small_bowel(c: Canvas, f: Frame) -> None:
             ))  # fmt: skip
     line = spline(points, 4 * len(points))
     k = (f.volumes_ml.get("small_bowel", 750.0) / 750.0) ** 0.5
-    radius = (12.5 + 1.8 * np.sin(np.arange(len(line)) / 5.0)) * min(max(k, 0.7), 1.25)
+    k *= _scale(f, "small_bowel")
+    radius = (12.5 + 1.8 * np.sin(np.arange(len(line)) / 5.0)) * min(max(k, 0.7), 1.8)
     chains.append((line, radius))
     box = c.box(line.min(0) - 20, line.max(0) + 20)
     d = torch.maximum(c.tubes(box, chains), cavity_distance(c, f, box, 7.0))
@@ -305,7 +306,7 @@ def _paint_colon(c: Canvas, f: Frame) -> None:
     line = colon_line(f)
     t = np.linspace(0, 1, len(line))
     k = (f.volumes_ml.get("colon", 800.0) / 800.0) ** 0.5
-    k = min(max(k, 0.75), 1.3) * (1 + 0.06 * f.at("colon_width"))
+    k = min(max(k * _scale(f, "colon"), 0.7), 1.5)
     radius = np.interp(t, [0, 0.12, 0.3, 0.5, 0.7, 0.85, 0.95, 1.0],
                        [27, 25, 21, 19, 15, 14, 18, 13]) * k  # fmt: skip
     radius = radius * (1 + 0.11 * np.sin(np.arange(len(line)) * 1.35))

@@ -23,44 +23,80 @@ SKIN_MM = 2.0
 def paint_body(c: Canvas, f: Frame) -> None:
     """Everything between the air and the bones, and the fat of the cavity."""
     o = f.outline.resampled(c.axes[0])
-    m = f.marks
-    top = m["vertex"] + 15
-    reach_x = float(max(o.a.max(), 150)) + 15
-    front = float((o.yc - o.b).min()) - 60
-    back = float((o.yc + o.b).max()) + 15
-    box = c.box((-reach_x, front, -900), (reach_x, back, top))
-    x, y, z = c.points(box)
+    split = int(np.searchsorted(c.axes[0], _ARMS_BELOW_MM))
+    lower = _trunk_box(c, f, -900.0, _ARMS_BELOW_MM, 0.0)
+    upper = _trunk_box(c, f, _ARMS_BELOW_MM, 400.0, 300.0)
+    for box, arms in (
+        ((slice(lower[0].start, split), *lower[1:]), False),
+        ((slice(split, upper[0].stop), *upper[1:]), True),
+    ):
+        if not c.empty(box):
+            _paint_layers(c, f, o, box, arms)
+    if f.sex == "F":
+        _paint_glands(c, f)
+    _paint_leg_muscle(c, f, o)
+    _paint_head_tissue(c, f)
+    _paint_arm_muscle(c, f)
+    _paint_cavity(c, f, o)
+
+
+_ARMS_BELOW_MM = -215.0
+
+
+def _trunk_box(c: Canvas, f: Frame, low: float, high: float, wide: float):
+    o = f.outline
+    inside = (o.z >= low) & (o.z <= high)
+    reach = max(float(o.a[inside].max()) + 15, wide)
+    front = float((o.yc - o.b)[inside].min()) - 65
+    back = float((o.yc + o.b)[inside].max()) + 15
+    return c.box((-reach, front, low), (reach, max(back, f.marks["back"] + 15), high))
+
+
+def _paint_layers(c: Canvas, f: Frame, o: Profiles, box, upper: bool) -> None:
+    x, y, z = p = c.points(box)
 
     def ring(a: np.ndarray, b: np.ndarray, yc: np.ndarray) -> torch.Tensor:
         pa, pb, py, pn = (c.per_slice(v, box) for v in (a, b, yc, o.n))
         return superellipse(x, y - py, pa, pb, pn)
 
-    below = (m["crotch"] - z).clamp_min(0)
-    above = (z - 100.0).clamp_min(0)
-    skin = ring(o.a, o.b, o.yc) + 0.9 * below + above
-    skin = smooth_union(skin, _legs(c, f, o, box, 0.0), 30.0)
+    skin = ring(o.a, o.b, o.yc)
+    lean = ring(o.am, o.bm, o.ym)
+    if upper:
+        above = (z - 90.0).clamp_min(0)
+        skin, lean = skin + above, lean + above
+        for side in (1, -1):
+            _unite_arm(c, f, box, side, 0.0, skin)
+            _unite_arm(c, f, box, side, arm_fat(f), lean)
+        head_box = c.around((0, f.marks["back"] - 110, 190), (110, 160, 170))
+        head_box = (slice(max(head_box[0].start, box[0].start), head_box[0].stop),
+                    *box[1:2], head_box[2])  # fmt: skip
+        _unite(c, skin, box, head_box, _head(f, c.points(head_box)), 22.0)
+    else:
+        below = (f.marks["crotch"] - z).clamp_min(0)
+        # The cleft between the legs starts at the crotch.
+        skin = skin + 2.5 * below
+        skin = smooth_union(skin, _legs(c, f, o, box, 0.0), 10.0)
+        lean = lean + 2.8 * below
     if f.sex == "F":
-        skin = smooth_union(skin, _breasts(f, (x, y, z)), 12.0)
-    head_box = c.box((-110, front, 25), (110, back, top))
-    _unite(c, skin, box, head_box, _head(f, c.points(head_box)), 22.0)
+        skin = smooth_union(skin, _breasts(f, p), 12.0)
     c.paint("skin", skin, box)
     c.paint("subcutaneous_fat", skin + SKIN_MM, box)
-    if f.sex == "F":
-        _paint_glands(c, f)
-    lean = ring(o.am, o.bm, o.ym) + 1.2 * below + above
     lean = torch.maximum(lean, skin + SKIN_MM + 1.0)
     c.paint("muscle_wall", lean, box)
-    _paint_leg_muscle(c, f, o)
-    _paint_head_tissue(c, f)
-    _paint_arms(c, f)
-    _paint_shoulders(c, f)
-    cavity_box = c.box((-reach_x, front, f.level(0.985)), (reach_x, back, 2))
-    x, y, z = c.points(cavity_box)
-    pa, pb, py, pn = (c.per_slice(v, cavity_box) for v in (o.ac, o.bc, o.yv, o.n))
+
+
+def _paint_cavity(c: Canvas, f: Frame, o: Profiles) -> None:
+    reach = float(o.ac.max()) + 8
+    front = float((o.yv - o.bc).min()) - 5
+    back = float((o.yv + o.bc).max()) + 5
+    box = c.box((-reach, front, f.level(0.985)), (reach, back, 20))
+    x, y, z = c.points(box)
+    pa, pb, py, pn = (c.per_slice(v, box) for v in (o.ac, o.bc, o.yv, o.n))
     cavity = superellipse(x, y - py, pa, pb, pn)
-    cavity = torch.maximum(cavity, f.level(0.975) - z)
-    c.paint("visceral_fat", cavity, cavity_box)
-    _paint_intramuscular_fat(c, f)
+    floor = f.level(0.90) - z
+    bowl = floor + ((x / pa).square() + ((y - py) / pb).square()) * 38 - 42
+    cavity = torch.maximum(cavity, torch.maximum(bowl * 0.6, z - 6))
+    c.paint("visceral_fat", cavity, box)
 
 
 def _unite(c: Canvas, field, box, part, distance, width: float) -> None:
@@ -81,7 +117,7 @@ def leg_axes(f: Frame, z: np.ndarray) -> tuple[np.ndarray, ...]:
     half = np.minimum(hip / 2, radius * 1.02) * (1 - 0.22 * t)
     depth = np.minimum(radius**2 / half, radius * 1.1) * (1 - 0.05 * t)
     x = hip - half + (4 + 5 * f.at("leg_spread")) * t
-    x = np.maximum(x, half + 1)
+    x = np.maximum(x, half + 3)
     y = back - 10 - depth
     return x, y, half, depth
 
@@ -102,6 +138,18 @@ def _paint_leg_muscle(c: Canvas, f: Frame, o: Profiles) -> None:
     fat = 0.55 * f.sizes["belly_fat"] * (1.25 if f.sex == "F" else 0.75) + 4
     fat = min(fat, 0.35 * f.sizes["thigh_girth"] / 6.28)
     c.paint("thigh_muscle", _legs(c, f, o, box, fat), box)
+    if not c.images:
+        return
+    x, y, z = c.points(box)
+    xl, yl, a, b = (c.per_slice(v, box) for v in leg_axes(f, o.z))
+    dx, dy = (x.abs() - xl) / (a - fat), (y - yl) / (b - fat)
+    # Fat between quadriceps, hamstrings and adductors.
+    plane = torch.minimum((dy - 0.15 - 0.45 * dx).abs(), (dx + 0.35 * dy).abs() + 0.02)
+    plane = torch.where(dy > -0.2, plane, torch.ones_like(plane))
+    inside = (dx.square() + dy.square()).sqrt() - 0.86
+    low = z - f.level(1.0)
+    seam = torch.maximum(torch.maximum(plane - 0.05, inside) * 70.0, low)
+    c.paint("thigh_muscle", seam, box, hu=-35.0, suv=0.35, opacity=0.8)
 
 
 def _breasts(f: Frame, p) -> torch.Tensor:
@@ -185,12 +233,12 @@ def _paint_head_tissue(c: Canvas, f: Frame) -> None:
 def arm_points(f: Frame, side: int) -> list[tuple[float, float, float]]:
     """Shoulder, elbow and hand of a raised arm."""
     s = f.sizes["biacromial"] * 0.5
-    y = f.marks["back"] - 62
-    spread = 30 + 18 * f.at("arm_spread")
+    y = f.marks["back"] - 66
+    spread = 44 + 18 * f.at("arm_spread") + 1.2 * (f.sizes["bmi"] - 25)
     length = 0.186 * f.sizes["height_cm"] * 10
-    shoulder = (side * (s - 32), y, -8.0)
-    elbow = (side * (s - 20 + spread), y - 35, -8 + 0.95 * length)
-    hand = (side * (s - 120), y - 20, elbow[2] + 120)
+    shoulder = (side * 0.78 * s, y, 2.0)
+    elbow = (side * (0.78 * s + spread), y - 30, 2 + 0.95 * length)
+    hand = (side * (0.40 * s + spread), y - 20, elbow[2] + 150)
     return [shoulder, elbow, hand]
 
 
@@ -199,9 +247,47 @@ def arm_radius(f: Frame) -> float:
     return f.sizes["upper_arm_girth"] / (2 * math.pi)
 
 
-def _paint_arms(c: Canvas, f: Frame) -> None:
-    r = arm_radius(f)
-    fat = min(2.0 + 0.28 * f.sizes["belly_fat"], 0.4 * r)
+def arm_fat(f: Frame) -> float:
+    """Depth of skin and fat over the muscle of the arm [mm]."""
+    return SKIN_MM + min(2.0 + 0.25 * f.sizes["belly_fat"], 0.36 * arm_radius(f))
+
+
+def _arm(f: Frame, p, side: int, inset: float) -> torch.Tensor:
+    """Raised arm with the bulk of shoulder, trapezius and latissimus."""
+    r = arm_radius(f) - inset
+    thin = 0.5 * inset
+    shoulder, elbow, hand = arm_points(f, side)
+    arm = capsule(p, shoulder, elbow, r * 1.10, r * 0.76)
+    arm = smooth_union(arm, capsule(p, elbow, hand, r * 0.76, r * 0.55), 15)
+    x = side * (f.profile("a", -170) - 0.42 * r - 3)
+    flank = (x, f.profile("yc", -170) + 14, -170.0)
+    chest = (side * 0.62 * f.profile("a", -110), shoulder[1] - 62, -118.0)
+    neck = (side * 22.0, f.profile("yc", 40) + 16, 58.0)
+    bulk = arm
+    for end, first, last in (
+        (flank, 0.95, 0.40), (chest, 0.70, 0.35), (neck, 0.85, 0.62)
+    ):  # fmt: skip
+        part = capsule(p, shoulder, end, r * first - thin, r * last - thin)
+        bulk = smooth_union(bulk, part, 24)
+    return bulk
+
+
+def _unite_arm(c: Canvas, f: Frame, box, side: int, inset: float, field) -> None:
+    r = arm_radius(f) * 1.3
+    points = np.array([*arm_points(f, side), (side * 10.0, f.profile("yc", 40), 60)])
+    part = c.box(points.min(0) - r - 40, points.max(0) + r + 12)
+    part = c.box(np.minimum(points.min(0) - r - 40, (0, 0, -215.0)), points.max(0) + r + 12) if side < 0 else c.box(np.minimum(points.min(0) - r - 40, (1e3, 1e3, -215.0)), points.max(0) + r + 12)
+    k, j, i = (
+        slice(max(s.start, o.start), min(s.stop, o.stop))
+        for s, o in zip(part, box, strict=True)
+    )
+    if not c.empty((k, j, i)):
+        _unite(c, field, box, (k, j, i), _arm(f, c.points((k, j, i)), side, inset), 26)
+
+
+def _paint_arm_muscle(c: Canvas, f: Frame) -> None:
+    """Names for the muscle of arm and shoulder, with fascia between."""
+    r, inset = arm_radius(f), arm_fat(f)
     for side in (1, -1):
         shoulder, elbow, hand = arm_points(f, side)
         low = np.minimum.reduce([shoulder, elbow, hand]) - r * 1.4
@@ -210,37 +296,9 @@ def _paint_arms(c: Canvas, f: Frame) -> None:
         if c.empty(box):
             continue
         p = c.points(box)
-        arm = capsule(p, shoulder, elbow, r * 1.12, r * 0.72)
-        arm = smooth_union(arm, capsule(p, elbow, hand, r * 0.75, r * 0.5), 15)
-        c.paint("skin", arm, box)
-        c.paint("subcutaneous_fat", arm + SKIN_MM, box)
-        c.paint("arm_muscle", arm + SKIN_MM + fat, box)
-
-
-def _paint_shoulders(c: Canvas, f: Frame) -> None:
-    """Deltoid, latissimus and pectoral bulk between chest and raised arm."""
-    r = arm_radius(f)
-    for side in (1, -1):
-        shoulder = arm_points(f, side)[0]
-        low = (side * 0.92 * f.profile("am", -110), shoulder[1] + 12, -115.0)
-        box = c.box(
-            np.minimum(shoulder, low) - r * 1.2, np.maximum(shoulder, low) + r * 1.2
-        )
-        p = c.points(box)
-        blade = capsule(p, shoulder, low, r * 0.82, r * 0.35)
-        c.paint("shoulder_muscle", blade, box)
-        neck = (side * 25.0, f.profile("yc", 40) + 22, 60.0)
-        box = c.box(np.minimum(shoulder, neck) - 45, np.maximum(shoulder, neck) + 45)
-        c.paint("neck_muscle", capsule(c.points(box), shoulder, neck, 24, 17), box)
-
-
-def _paint_intramuscular_fat(c: Canvas, f: Frame) -> None:
-    """Fat planes between the muscles of buttock and thigh."""
-    z0 = f.level(0.9)
-    for side in (1, -1):
-        y = f.profile("ym", z0) + f.profile("bm", z0)
-        a = (side * 22.0, y - 6, f.level(0.8))
-        b = (side * 0.62 * f.profile("am", z0), y - 34, z0)
-        box = c.box(np.minimum(a, b) - 10, np.maximum(a, b) + 10)
-        d = capsule(c.points(box), a, b, 3.5, 5)
-        c.paint("visceral_fat", d, box, opacity=0.8)
+        m = r - inset
+        arm = capsule(p, shoulder, elbow, m * 1.10, m * 0.76)
+        arm = torch.minimum(arm, capsule(p, elbow, hand, m * 0.76, m * 0.55))
+        c.paint("arm_muscle", arm, box)
+        ball = ellipsoid(p, shoulder, (m * 1.25,) * 3)
+        c.paint("shoulder_muscle", torch.maximum(arm - 6, ball), box)

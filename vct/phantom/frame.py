@@ -240,7 +240,7 @@ def _outline(f: Frame, girth: float) -> Profiles:
     ])  # fmt: skip
     pelvis = 0.5 * s["bicristal"]
     ac = np.minimum(am - wall, _curve(z, [
-        (60, 30), (8, 52), (-15, 66), (-45, 92), (-80, 116), (u(0.24), 200),
+        (60, 30), (10, 66), (-12, 84), (-45, 108), (-80, 124), (u(0.24), 200),
         (u(0.60), 240), (u(0.66), pelvis + 16), (u(0.72), pelvis - 18),
         (u(0.80), pelvis - 46), (u(0.88), 0.5 * pelvis), (u(1.0), 0.36 * pelvis),
     ]))  # fmt: skip
@@ -249,8 +249,9 @@ def _outline(f: Frame, girth: float) -> Profiles:
     bc, yv = 0.5 * (rear_c - front_c), 0.5 * (rear_c + front_c)
     xs = 3.0 * at("scoliosis") * np.sin(2 * np.pi * z / (0.9 * f.torso_mm))
     ys = _curve(z, [
-        (200, -28), (110, -24), (60, -8), (10, 8), (-40, 12), (u(0.2), 9), (u(0.35), 3),
-        (u(0.45), -6), (u(0.6), -14 - 3 * at("lordosis")), (u(0.72), -6), (u(0.9), 8),
+        (200, -36), (110, -30), (60, -16), (10, -2), (-40, -2), (u(0.2), -4),
+        (u(0.35), -8), (u(0.45), -12), (u(0.6), -18 - 3 * at("lordosis")),
+        (u(0.72), -8), (u(0.9), 8),
     ])  # fmt: skip
     ys = ys + rear_c
     ys = ys + 4.0 * at("kyphosis") * np.exp(-(((z - u(0.18)) / 90.0) ** 2))

@@ -37,29 +37,38 @@ def _cranium(f: Frame, p: Points, extra: float) -> torch.Tensor:
     return torch.maximum(case, base)
 
 
+def _fossa(f: Frame, p: Points, extra: float) -> torch.Tensor:
+    """The hind part of the brain case, about the cerebellum."""
+    _, turn, s = head_frame(f)
+    radii = [r * s + extra for r in (49, 33, 25)]
+    return ellipsoid(p, head_point(f, 0, 38, -45), radii, turn)
+
+
 def _paint_skull(c: Canvas, f: Frame) -> None:
     _, turn, s = head_frame(f)
     box = c.around(head_point(f, 0, 0, -10), (100, 125, 115))
     if c.empty(box):
         return
     p = c.points(box)
-    shell = _cranium(f, p, 8.0 * s)
+    shell = torch.minimum(_cranium(f, p, 8.0 * s), _fossa(f, p, 7.0 * s))
     c.paint("skull_cortex", shell, box)
     c.paint("skull_marrow", shell + 2.6, box)
     c.paint("skull_cortex", shell + 5.2, box)
-    c.paint("cerebrospinal_fluid", _cranium(f, p, 1.8), box)
+    inner = torch.minimum(_cranium(f, p, 1.8), _fossa(f, p, 1.5))
+    c.paint("cerebrospinal_fluid", inner, box)
     # Face: cheekbones and upper jaw about the sinuses, then the mandible.
     middle = ellipsoid(p, head_point(f, 0, -58, -46), (46 * s, 32 * s, 34 * s), turn)
     c.paint("face_bone", middle, box, hu=230.0)
     for side in (1, -1):
-        sinus = ellipsoid(p, head_point(f, side * 23, -62, -50), (13, 16, 17), turn)
+        sinus = ellipsoid(p, head_point(f, side * 23, -62, -50), (11, 13, 14), turn)
         c.paint("airway", sinus, box)
         orbit = ellipsoid(p, head_point(f, side * 31, -76, -26), (19, 22, 18), turn)
         c.paint("visceral_fat", orbit, box)
         eye = ellipsoid(p, head_point(f, side * 31, -83, -26), (12, 12, 12))
         c.paint("eyes", eye, box)
-    nose = ellipsoid(p, head_point(f, 0, -66, -48), (9, 30, 22), turn)
-    c.paint("airway", nose, box)
+    for side in (1, -1):
+        nose = ellipsoid(p, head_point(f, side * 6.5, -62, -52), (4, 27, 15), turn)
+        c.paint("airway", nose, box, opacity=0.8)
     box = c.around(head_point(f, 0, -45, -95), (75, 80, 65))
     p = c.points(box)
     jaw, core = None, None
@@ -101,7 +110,7 @@ def _paint_brain(c: Canvas, f: Frame) -> None:
     cortex = hull + 1.2 * (fold - 0.4).clamp_min(0)
     fissure = 1.2 - u[0].abs() + 0.10 * (8 - u[2]).clamp_min(0)
     cortex = torch.maximum(cortex, fissure)
-    back = ellipsoid(p, head_point(f, 0, 46, -42), (52 * s, 38 * s, 27 * s), turn)
+    back = _fossa(f, p, -1.0)
     stem = capsule(p, head_point(f, 0, 8, -20), head_point(f, 0, 22, -78), 14, 9)
     c.paint("cerebrospinal_fluid", torch.minimum(back, stem) - 1.5, box)
     c.paint("brain_grey", cortex, box)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -85,6 +86,32 @@ def textured(
     soft = ((hu + 200) / 100).clamp(0, 1)
     hu = hu + lung * (14 * wide + 22 * fine) + soft * (1.5 * wide + 4.0 * fine)
     return hu, suv
+
+
+def breathed(suv: Tensor, z_mm: np.ndarray, dome_mm: float, shift_mm: float) -> Tensor:
+    """PET of a breathing subject: about the diaphragm, a mean over its excursion.
+
+    The CT is one moment of the cycle, the PET its mean over 10 mm, ``shift_mm``
+    higher; both fade out 70 mm from the diaphragm.
+    """
+    step = float(z_mm[1] - z_mm[0])
+    near = np.flatnonzero(np.abs(z_mm - dome_mm) < 140)
+    margin = math.ceil((5 + abs(shift_mm)) / step) + 1
+    if len(near) == 0 or near[0] < margin or near[-1] + margin >= len(z_mm):
+        return suv
+    low, n = int(near[0]), len(near)
+    weight = np.exp(-0.5 * ((z_mm[near] - dome_mm) / 50.0) ** 2)
+    w = torch.tensor(weight, dtype=suv.dtype, device=suv.device).view(-1, 1, 1)
+    mean = torch.zeros_like(suv[low : low + n])
+    for offset in (-5.0, 0.0, 5.0):
+        at = (offset - shift_mm) / step
+        whole = math.floor(at)
+        part = at - whole
+        mean += suv.narrow(0, low + whole, n) * ((1 - part) / 3)
+        mean += suv.narrow(0, low + whole + 1, n) * (part / 3)
+    out = suv.clone()
+    out[low : low + n].lerp_(mean, w.expand_as(mean))
+    return out
 
 
 def pet_noised(

@@ -36,7 +36,10 @@ MEASURED: dict[str, tuple[str, ...]] = {
     "stomach": ("stomach",),
     "pancreas": ("pancreas",),
     "gallbladder": ("gallbladder",),
+    "small_bowel": ("small_bowel",),
+    "colon": ("colon",),
 }
+_TUBES = {"aorta", "small_bowel", "colon"}
 _REHEARSAL_MM = 6.0
 
 
@@ -84,6 +87,9 @@ def render(
     if noise:
         step = canvas.step_mm
         hu, suv = image.textured(hu, suv, step, generator)
+        dome = 0.5 * (frame.marks["dome"] + frame.marks["dome_left"]) - 20
+        shift = 3.0 + 3.0 * frame.at("breathing")
+        suv = image.breathed(suv, canvas.axes[0], dome, shift)
         suv = image.blurred(suv, image.PET_FWHM_MM, step)
         size = (float(anatomy.weight_kg) / 76.0) ** 0.5
         liver = canvas.suv_of["liver"]
@@ -162,7 +168,7 @@ def _correct(frame: Frame, organ: str, ratio: float, target: float) -> None:
             target * 1000 * (1 - 1 / ratio) / area
         )
     else:
-        power = 0.5 if organ == "aorta" else 1 / 3
+        power = 0.5 if organ in _TUBES else 1 / 3
         key = f"_scale_{organ}"
         v[key] = v.get(key, 1.0) * ratio**power
 

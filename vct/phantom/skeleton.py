@@ -69,7 +69,8 @@ def paint_spine(c: Canvas, f: Frame) -> None:
     arch = (around_canal - 11.5).abs() - 3.2
     arch = torch.maximum(arch, c.per_slice(_window(phase, height, 0.45, 0.34), box))
     level = c.per_slice(_window(phase, height, 0.62, 0.24), box)
-    reach = c.per_slice(_by_level(f, z, 20, 27, 30), box)
+    room = o.ym + o.bm - (o.ys + half_y + 10) - 14
+    reach = c.per_slice(np.clip(room, 4, _by_level(f, z, 20, 27, 30)), box)
     spine_process = torch.maximum(
         torch.maximum(
             dx.abs() - 3.2, (dy - canal_y - 12 - reach / 2).abs() - reach / 2
@@ -264,7 +265,7 @@ def paint_pelvis(c: Canvas, f: Frame) -> None:
     for side in (1, -1):
         head = hip_center(f, side)
         wing = (side * 0.77 * half, sacrum_y - 2, f.level(0.735))
-        turn = rotation(12 + 4 * f.at("pelvic_tilt"), 26 * side, 52 * side)
+        turn = rotation(-6 + 4 * f.at("pelvic_tilt"), 30 * side, -50 * side)
         low = (min(0, side * (half + 30)), head[1] - 70, f.level(1.0) - 8)
         high = (max(0, side * (half + 30)), sacrum_y + 80, f.level(0.60))
         box = c.box(low, high)
@@ -340,7 +341,9 @@ def paint_muscles(c: Canvas, f: Frame) -> None:
         line = spline(points, 16)
         radius = m * np.interp(np.arange(16), [0, 5, 11, 15], [15, 18, 25, 20])
         box = c.box(line.min(0) - 40, line.max(0) + 40)
-        c.paint("paraspinal_muscle", c.tubes(box, [(line, radius)]), box)
+        d = c.tubes(box, [(line, radius + 2.5)])
+        c.paint("muscle_wall", d, box, hu=-30.0, suv=0.35, opacity=0.7)
+        c.paint("paraspinal_muscle", d + 2.5, box)
         head = hip_center(f, side)
         spine_y = f.profile("ys", f.level(0.55))
         line = spline([
@@ -359,7 +362,13 @@ def paint_muscles(c: Canvas, f: Frame) -> None:
         d = ellipsoid(
             c.points(box), center, radii, rotation(10, -22 * side, -24 * side)
         )
+        c.paint("muscle_wall", d - 2.0, box, hu=-40.0, suv=0.35, opacity=0.8)
         c.paint("gluteal_muscle", d, box)
+        inner = ellipsoid(c.points(box), (center[0] + side * 22, center[1] - 26 * m,
+                          center[2] + 30), (40 * m, 26 * m, 62 * sc),
+                          rotation(10, -22 * side, -30 * side))  # fmt: skip
+        c.paint("muscle_wall", inner - 2.0, box, hu=-40.0, suv=0.35, opacity=0.7)
+        c.paint("gluteal_muscle", inner, box)
 
 
 _ = math

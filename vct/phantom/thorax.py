@@ -27,15 +27,15 @@ def diaphragm(f: Frame, p: Points, shift_mm: float = 0.0) -> Tensor:
     z = f.marks["dome"]
     a, b = f.profile("ac", z - 20), f.profile("bc", z - 20)
     yv = f.profile("yv", z - 20)
-    drop = 80 * f.marks["scale"]
+    drop = 84 * f.marks["scale"]
     domes = []
     for cx, cy, top in (
         (-0.46 * a, yv - 6, z),
         (0.47 * a, yv, f.marks["dome_left"]),
     ):
         r2 = ((x - cx) / (0.56 * a)).square() + ((y - cy) / (0.95 * b)).square()
-        domes.append(top - drop * r2 / (1 + 0.12 * r2))
-    return -smooth_union(-domes[0], -domes[1], 16.0) + shift_mm
+        domes.append(top - drop * r2 * (0.5 + 0.6 * r2) / (1 + 0.25 * r2.square()))
+    return -smooth_union(-domes[0], -domes[1], 70.0) + shift_mm
 
 
 def lung_distance(c: Canvas, f: Frame, box: Slices, side: int) -> Tensor:
@@ -115,7 +115,7 @@ def heart_frame(f: Frame) -> tuple[np.ndarray, np.ndarray, float]:
     s = (f.volumes_ml.get("heart", 650.0) / 650.0) ** (1 / 3)
     s *= f.volumes_ml.get("_scale_heart", 1.0)
     floor = f.marks["dome_left"] + 2
-    z = floor + 40 * s - 12
+    z = floor + 40 * s - 22
     y = f.profile("yv", z) - f.profile("bc", z) + 14 + 46 * s
     center = np.array([16.0 + 6 * f.at("heart_shift"), y, z])
     tilt = 58 + 8 * f.at("heart_axis")
@@ -173,14 +173,17 @@ def local_z(p: Points, origin: np.ndarray, turn: np.ndarray) -> Tensor:
 
 
 def _wall_suv(f, p, origin, turn, suv: float, blood: float, pattern) -> Tensor | float:
-    kind = str(pattern or "").lower()
+    kind = str(pattern or "homogeneous").lower()
     n = turn[:, 0].tolist()
     across = sum((c - float(o)) * w for c, o, w in zip(p, origin, n, strict=True))
     along = local_z(p, origin, turn)
-    if "basal" in kind or "ring" in kind or "focal" in kind or "lateral" in kind:
-        weight = (0.5 + across / 50).clamp(0, 1) * 0.6
-        weight = weight + (0.4 + along / 70).clamp(0, 1) * 0.6
-        return blood + (suv - blood) * weight.clamp(0.15, 1.2)
+    if kind == "heterogeneous":
+        # Lateral and basal wall warm, septum and apex cold, or a ring at the base.
+        ring = 0.5 + 0.25 * f.at("heart_axis")
+        weight = 0.9 + (1 - ring) * across / 26 + (0.3 + ring) * along / 46
+        return blood + (suv - blood) * weight.clamp(0.1, 2.0)
+    if kind == "none":
+        return suv
     return suv * (1 + 0.10 * across / 30)
 
 
