@@ -145,7 +145,7 @@ def draw_anatomy(person: Person, rng: np.random.Generator) -> Anatomy:
     rng
         Where every draw comes from; the order of draws is part of the contract.
     """
-    quantities = _draw_quantities(person, rng)
+    quantities = draw_quantities(person, rng)
     volumes = {
         name.partition("/")[2]: value
         for name, value in quantities.items()
@@ -206,7 +206,11 @@ def _distribution(person: Person) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 _NO_SHIFT = {"F": 0.0, "M": 0.0}
 
 
-def _draw_quantities(person: Person, rng: np.random.Generator) -> dict[str, float]:
+def draw_quantities(person: Person, rng: np.random.Generator) -> dict[str, float]:
+    """One joint draw of every fitted quantity: ``volume_ml/liver``, ``suv/liver``, …
+
+    The first draws that ``draw_anatomy`` makes of its generator.
+    """
     median, sd, factor = _distribution(person)
     normal = np.clip(factor @ rng.standard_normal(len(sd)), -_LIMIT_SD, _LIMIT_SD)
     values = median * np.exp(sd * normal)

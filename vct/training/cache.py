@@ -24,6 +24,8 @@ from vct.seeds import generator, torch_seed
 from vct.training.config import PhantomData
 from vct.training.people import Person, draw_person
 
+PARTS = ("encoded", "labels")  # written in this order: the last one says complete
+
 
 def person_of(seed: int, index: int) -> Person:
     """Demographics of training subject ``index``."""
@@ -45,7 +47,7 @@ def build_cache(data: PhantomData, *, device: str) -> "PhantomCache":
     """Render what is missing of the training and held-out phantoms."""
     data.folder.mkdir(parents=True, exist_ok=True)
     count = data.subjects + data.held_out
-    missing = [n for n in range(count) if not _path(data.folder, n).exists()]
+    missing = [n for n in range(count) if not _path(data.folder, n, PARTS[-1]).exists()]
     if missing:
         chunks = [missing[w :: data.workers] for w in range(data.workers)]
         jobs = [(data, chunk, device) for chunk in chunks if chunk]
@@ -66,16 +68,16 @@ def _render_chunk(job: tuple[PhantomData, list[int], str]) -> None:
     for index in indices:
         person = person_of(data.seed, index)
         encoded, labels = render_subject(person, data.seed, index, grid, device)
-        path = _path(data.folder, index)
-        partial = path.with_name(f".{path.stem}.{os.getpid()}.npz")
-        np.savez(
-            partial, encoded=encoded.half().cpu().numpy(), labels=labels.cpu().numpy()
-        )
-        partial.rename(path)
+        arrays = {"encoded": encoded.half(), "labels": labels}
+        for name in PARTS:
+            path = _path(data.folder, index, name)
+            partial = path.with_name(f".{os.getpid()}.{path.name}")
+            np.save(partial, arrays[name].cpu().numpy())
+            partial.rename(path)
 
 
-def _path(folder: Path, index: int) -> Path:
-    return folder / f"{index:06d}.npz"
+def _path(folder: Path, index: int, part: str) -> Path:
+    return folder / f"{index:06d}.{part}.npy"
 
 
 class PhantomCache:
@@ -113,6 +115,8 @@ class PhantomCache:
         for index in indices:
             yield self.encoded(index)
 
-    def _read(self, index: int, name: str) -> Tensor:
-        with np.load(_path(self.data.folder, index)) as arrays:
-            return torch.from_numpy(arrays[name])
+    def _read(self, index: int, part: str) -> Tensor:
+        """Memory-mapped copy-on-write, so that a slab reads a slab."""
+        return torch.from_numpy(
+            np.load(_path(self.data.folder, index, part), mmap_mode="c")
+        )
