@@ -52,7 +52,9 @@ def paint_liver(c: Canvas, f: Frame) -> None:
     b = f.profile("bc", z - 60)
     yv = f.profile("yv", z - 60)
     top = np.array([-0.48 * a, yv - 2, z + 10])
-    long = 1 + 0.05 * at("liver_height")
+    # A narrow cavity makes a longer liver of the same volume.
+    kx, ky = k * (0.4 + 0.6 * a / (135 * k)), k * (0.4 + 0.6 * b / (88 * k))
+    long = min(max(k * k / (kx * ky), 0.85), 1.5) * (1 + 0.05 * at("liver_height"))
     box = c.box(
         (-a - 15, yv - b - 25, z - 250 * k),
         (min(0.9 * a, 110 * k), yv + b + 20, z + 12),
@@ -63,21 +65,21 @@ def paint_liver(c: Canvas, f: Frame) -> None:
     right = ellipsoid(
         p,
         top + np.array([-12.0, 6, -86 * k * long]),
-        (92 * k, (100 + 3 * at("liver_depth")) * k, 104 * k * long),
+        (92 * kx, (100 + 3 * at("liver_depth")) * ky, 104 * k * long),
         turn,
     )
     lobe = 1 + 0.12 * at("liver_left_lobe")
     left = ellipsoid(
         p,
-        (top[0] + 88 * k, yv - 0.42 * b, z - 42 * k),
-        (92 * k * lobe, 52 * k, 44 * k),
+        (top[0] + 84 * kx, yv - 0.42 * b, z - 42 * k),
+        (88 * kx * lobe, 50 * ky, 44 * k),
         rotation(0, 16, 8),
     )
     d = smooth_union(right, left, 34 * k)
     # The visceral face looks down, back and to the left.
     n = np.array([0.52, 0.46, -0.72])
     n /= np.linalg.norm(n)
-    o = top + np.array([50.0, 14.0, -118.0]) * k
+    o = top + np.array([50.0 * kx, 14.0 * ky, -118.0 * k * long])
     face = sum((q - float(w)) * float(v) for q, w, v in zip(p, o, n, strict=True))
     d = -smooth_union(-d, -face, 22.0)
     bumps = 2.0 * torch.sin(x / 21 + at("liver_tilt")) * torch.sin(zz / 26 + 1.0)
@@ -322,7 +324,7 @@ def _paint_colon(c: Canvas, f: Frame) -> None:
     c.paint("colon", d + 4.0, box, suv=0.55 * suv, hu=30.0)
     if c.images:
         # Gas gathers in front and where the pattern is high.
-        gas = 0.55 + 0.2 * f.at("bowel_gas")
+        gas = 0.25 + 0.2 * f.at("bowel_gas")
         high = torch.sin(x / 19 + ph) + torch.sin(z / 23 + 2 * ph) + (-y / 70)
         c.paint("bowel_gas", torch.maximum(d + 4.5, (1.15 - gas - high) * 8), box)
 

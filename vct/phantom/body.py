@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from vct.phantom.canvas import Canvas
-from vct.phantom.frame import Frame, Profiles
+from vct.phantom.frame import Frame, Profiles, leg_fat
 from vct.phantom.shapes import (
     capsule,
     ellipsoid,
@@ -135,8 +135,7 @@ def _paint_leg_muscle(c: Canvas, f: Frame, o: Profiles) -> None:
     box = c.box((-reach, -180, -900), (reach, 190, f.level(0.93)))
     if c.empty(box):
         return
-    fat = 0.55 * f.sizes["belly_fat"] * (1.25 if f.sex == "F" else 0.75) + 4
-    fat = min(fat, 0.35 * f.sizes["thigh_girth"] / 6.28)
+    fat = leg_fat(f)
     c.paint("thigh_muscle", _legs(c, f, o, box, fat), box)
     if not c.images:
         return
@@ -149,7 +148,7 @@ def _paint_leg_muscle(c: Canvas, f: Frame, o: Profiles) -> None:
     inside = (dx.square() + dy.square()).sqrt() - 0.86
     low = z - f.level(1.0)
     seam = torch.maximum(torch.maximum(plane - 0.05, inside) * 70.0, low)
-    c.paint("thigh_muscle", seam, box, hu=-35.0, suv=0.35, opacity=0.8)
+    c.paint("soft_tissue", seam, box, hu=-60.0, suv=0.35, opacity=0.8)
 
 
 def _breasts(f: Frame, p) -> torch.Tensor:
@@ -275,8 +274,8 @@ def _arm(f: Frame, p, side: int, inset: float) -> torch.Tensor:
 def _unite_arm(c: Canvas, f: Frame, box, side: int, inset: float, field) -> None:
     r = arm_radius(f) * 1.3
     points = np.array([*arm_points(f, side), (side * 10.0, f.profile("yc", 40), 60)])
-    part = c.box(points.min(0) - r - 40, points.max(0) + r + 12)
-    part = c.box(np.minimum(points.min(0) - r - 40, (0, 0, -215.0)), points.max(0) + r + 12) if side < 0 else c.box(np.minimum(points.min(0) - r - 40, (1e3, 1e3, -215.0)), points.max(0) + r + 12)
+    low, high = points.min(0) - r - 40, points.max(0) + r + 12
+    part = c.box((low[0], low[1], _ARMS_BELOW_MM), high)
     k, j, i = (
         slice(max(s.start, o.start), min(s.stop, o.stop))
         for s, o in zip(part, box, strict=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from vct.phantom.structures import STRUCTURES, SHAPE_LATENTS
+from vct.phantom.structures import SHAPE_LATENTS
 
 # ANSUR II at 1.70 m and 26 kg/m²: value, per cm of height, per BMI unit [mm].
 _ANSUR = {
@@ -34,7 +34,7 @@ _ANSUR = {
     },
     "F": {
         "chest_breadth": (277, 0.90, 3.31),
-        "chest_depth": (218, 0.72, 5.2),  # bust 256 less the breasts
+        "chest_depth": (226, 0.72, 5.2),  # bust 256 less the breasts
         "waist_breadth": (312, 1.19, 7.46),
         "waist_depth": (221, 0.54, 7.51),
         "hip_breadth": (367, 1.44, 5.63),
@@ -47,7 +47,7 @@ _ANSUR = {
     },
 }
 LYING = {"breadth": 1.04, "depth": 0.94}
-MASS_SHARE_IN_FIELD = 0.79  # of body weight, at 1.72 m
+MASS_SHARE_IN_FIELD = 0.765  # of body weight, at 1.72 m
 FAT_DENSITY, LEAN_DENSITY = 0.92, 1.05  # [g/mL]
 
 
@@ -127,10 +127,92 @@ def build_frame(anatomy: Any) -> Frame:
     frame = Frame(sex, float(np.clip(torso, 500, 800)), latents, sizes)
     frame.volumes_ml = dict(anatomy.volumes_ml)
     _vary_sizes(frame)
-    frame.outline = _outline(frame, 1.0)
-    frame.outline = _outline(frame, _girth_for_weight(frame))
+    _fit_composition(frame)
     frame.marks = _marks(frame)
     return frame
+
+
+def _fat_targets_ml(f: Frame) -> tuple[float, float]:
+    """Subcutaneous and visceral fat in the field [mL].
+
+    Fits to hedyPET (60 adults) on BMI by sex; the anatomy's own values win.
+    """
+    s, at = f.sizes, f.at
+    b = s["bmi"] - 25.0
+    size = (s["height_cm"] / (177.0 if f.sex == "M" else 166.0)) ** 2
+    if f.sex == "M":
+        under, inside = 12900.0 + 1450.0 * b, 3570.0 + 330.0 * b
+    else:
+        under, inside = 18900.0 + 1830.0 * b, 2420.0 + 215.0 * b
+    under = max(under, 3000.0 + 100.0 * s["bmi"]) * size
+    inside = max(inside, 900.0) * size * (1.0 + 0.008 * (s["age"] - 50))
+    under *= math.exp(0.11 * at("subcutaneous_thickness") - 0.05 * at("visceral_share"))
+    inside *= math.exp(0.30 * at("visceral_share") + 0.10 * at("android_fat"))
+    v = f.volumes_ml
+    return v.get("subcutaneous_fat", under), v.get("visceral_fat", inside)
+
+
+def _fit_composition(f: Frame) -> None:
+    """Girth, fat layer and muscle wall that give mass, and both fats' volumes."""
+    under, inside = _fat_targets_ml(f)
+    s = f.sizes
+    girth = 1.0
+    f.outline = _outline(f, girth)
+    for _ in range(5):
+        girth = min(max(girth * _girth_for_weight(f), 0.84), 1.2)
+        s["belly_fat"] *= min(max(under / _subcutaneous_ml(f), 0.5), 2.0)
+        s["belly_fat"] = min(max(s["belly_fat"], 2.0), 95.0)
+        f.outline = _outline(f, girth)
+    for _ in range(4):
+        f.marks = _marks(f)
+        excess, perimeter = _cavity_excess_ml(f, inside)
+        s["wall_extra"] += min(max(1000.0 * excess / perimeter, -6.0), 10.0)
+        s["wall_extra"] = min(max(s["wall_extra"], -10.0), 26.0)
+        f.outline = _outline(f, girth)
+
+
+def _subcutaneous_ml(f: Frame) -> float:
+    """Fat between skin and muscle in trunk, thighs, arms and breasts [mL]."""
+    o, s = f.outline, f.sizes
+    trunk = (o.z < 30) & (o.z > f.level(1.0))
+    skin = 2.0
+    ring = superellipse_area(o.a - skin, o.b - skin, o.n)
+    ring = ring - superellipse_area(o.am, o.bm, o.n)
+    total = float(ring[trunk].sum() * (o.z[1] - o.z[0]))
+    for girth, fat, length in (
+        (s["thigh_girth"], leg_fat(f) - skin, max(0.0, 830 - f.torso_mm)),
+        (s["upper_arm_girth"] * 0.92, 0.25 * s["belly_fat"], 290.0),
+    ):
+        r = girth / (2 * math.pi)
+        total += 2 * length * math.pi * ((r - skin) ** 2 - (r - skin - fat) ** 2)
+    return total / 1000.0 + 450.0 + (500.0 if f.sex == "F" else 0.0)
+
+
+def leg_fat(f: Frame) -> float:
+    """Depth of skin and fat over the thigh's muscle [mm]."""
+    fat = 0.55 * f.sizes["belly_fat"] * (1.25 if f.sex == "F" else 0.75) + 4
+    return min(fat, 0.35 * f.sizes["thigh_girth"] / (2 * math.pi))
+
+
+def _cavity_excess_ml(f: Frame, fat_ml: float) -> tuple[float, float]:
+    """Room in the abdomen beyond organs and fat [mL], and its wall's area [mm²]."""
+    o, v = f.outline, f.volumes_ml
+    inside = (o.z < f.marks["dome"] - _DOME_MM) & (o.z > f.level(0.93))
+    step = o.z[1] - o.z[0]
+    room = float(superellipse_area(o.ac, o.bc, o.n)[inside].sum()) * step / 1000
+    organs = sum(v.get(k, usual) for k, usual in _ABDOMINAL_ML.items())
+    wall = (o.z < f.level(0.34)) & (o.z > f.level(0.72))
+    area = float((2 * math.pi * 0.5 * (o.ac + o.bc))[wall].sum()) * step
+    return room - organs - _OTHER_ABDOMINAL_ML * (f.torso_mm / 641) - fat_ml, area
+
+
+_DOME_MM = 30.0
+_OTHER_ABDOMINAL_ML = 900.0  # spine, psoas, vessels, pelvic organs
+_ABDOMINAL_ML = {
+    "liver": 1600.0, "spleen": 210.0, "kidney_left": 150.0, "kidney_right": 150.0,
+    "stomach": 280.0, "pancreas": 85.0, "small_bowel": 820.0, "colon": 850.0,
+    "urinary_bladder": 140.0, "gallbladder": 26.0,
+}  # fmt: skip
 
 
 def _vary_sizes(f: Frame) -> None:
@@ -151,11 +233,8 @@ def _vary_sizes(f: Frame) -> None:
     s["hip_depth"] *= LYING["depth"]
     s["biacromial"] *= 1.0 + 0.03 * at("shoulder_breadth")
     s["bicristal"] *= 1.0 + 0.03 * at("pelvis_breadth")
-    lean = 26.0 if f.sex == "F" else 25.0
-    b = s["bmi"] - lean
-    belly = 25.0 + 2.0 * b if f.sex == "F" else 15.0 + 1.6 * b
-    share = math.exp(0.2 * at("subcutaneous_thickness") - 0.15 * at("visceral_share"))
-    s["belly_fat"] = max(5.0, belly) * share
+    s["belly_fat"] = 25.0 if f.sex == "F" else 15.0
+    s["wall_extra"] = 0.0
     s["muscle"] = (
         (1.0 if f.sex == "M" else 0.86)
         * (1.0 + 0.10 * at("muscle_thickness"))
@@ -208,16 +287,16 @@ def _outline(f: Frame, girth: float) -> Profiles:
     t = s["belly_fat"]
     gynoid = 1.35 if f.sex == "F" else 1.0
     side = t * _curve(z, [
-        (60, 0.25), (0, 0.35), (-60, 0.4), (u(0.25), 0.42), (u(0.45), 0.65),
+        (60, 0.3), (0, 0.45), (-60, 0.55), (u(0.25), 0.58), (u(0.45), 0.75),
         (u(0.6), 0.95), (u(0.75), 1.05 * gynoid), (u(0.95), 1.15 * gynoid),
         (u(1.2), 0.9 * gynoid),
     ])  # fmt: skip
     front = t * _curve(z, [
-        (60, 0.3), (-40, 0.35), (u(0.25), 0.42), (u(0.4), 0.65), (u(0.6), 1.05),
+        (60, 0.35), (-40, 0.45), (u(0.25), 0.5), (u(0.4), 0.7), (u(0.6), 1.05),
         (u(0.75), 1.2), (u(0.9), 1.0), (u(1.1), 0.7),
     ])  # fmt: skip
     rear = t * _curve(z, [
-        (60, 0.35), (-40, 0.5), (u(0.25), 0.5), (u(0.5), 0.7), (u(0.68), 1.1),
+        (60, 0.4), (-40, 0.6), (u(0.25), 0.6), (u(0.5), 0.75), (u(0.68), 1.1),
         (u(0.85), 1.35), (u(1.0), 1.2), (u(1.2), 0.7),
     ])  # fmt: skip
     side = 2.0 + np.minimum(side, 0.32 * a)
@@ -230,13 +309,20 @@ def _outline(f: Frame, girth: float) -> Profiles:
         (60, 22), (0, 30), (-40, 36), (-80, 34), (u(0.2), 22), (u(0.3), 15),
         (u(0.45), 13), (u(0.6), 14), (u(0.7), 18), (u(1.0), 20),
     ])  # fmt: skip
+    # Spare room is taken from the lower abdomen, missing room from all of it.
+    start = 0.36 if s["wall_extra"] > 0 else 0.20
+    extra = s["wall_extra"] * _curve(z, [
+        (u(start), 0), (u(start + 0.14), 1), (u(0.72), 1), (u(0.85), 0),
+    ])  # fmt: skip
+    wall = np.maximum(wall + extra, 6.0)
     ahead = m * _curve(z, [
         (60, 14), (0, 14), (-50, 18), (u(0.2), 15), (u(0.3), 12), (u(0.45), 11),
         (u(0.6), 11), (u(0.8), 12), (u(1.0), 14),
     ])  # fmt: skip
+    ahead = np.maximum(ahead + 0.6 * extra, 6.0)
     behind = m * _curve(z, [
-        (60, 20), (0, 34), (-60, 34), (u(0.25), 27), (u(0.38), 31), (u(0.5), 42),
-        (u(0.65), 46), (u(0.8), 50), (u(1.0), 60),
+        (60, 20), (0, 30), (-60, 28), (u(0.25), 20), (u(0.38), 24), (u(0.5), 33),
+        (u(0.65), 40), (u(0.8), 48), (u(1.0), 60),
     ])  # fmt: skip
     pelvis = 0.5 * s["bicristal"]
     ac = np.minimum(am - wall, _curve(z, [
@@ -249,9 +335,9 @@ def _outline(f: Frame, girth: float) -> Profiles:
     bc, yv = 0.5 * (rear_c - front_c), 0.5 * (rear_c + front_c)
     xs = 3.0 * at("scoliosis") * np.sin(2 * np.pi * z / (0.9 * f.torso_mm))
     ys = _curve(z, [
-        (200, -36), (110, -30), (60, -16), (10, -2), (-40, -2), (u(0.2), -4),
-        (u(0.35), -8), (u(0.45), -12), (u(0.6), -18 - 3 * at("lordosis")),
-        (u(0.72), -8), (u(0.9), 8),
+        (200, -36), (110, -30), (60, -16), (10, -5), (-40, -8), (u(0.2), -12),
+        (u(0.35), -16), (u(0.45), -20), (u(0.6), -26 - 3 * at("lordosis")),
+        (u(0.72), -10), (u(0.9), 8),
     ])  # fmt: skip
     ys = ys + rear_c
     ys = ys + 4.0 * at("kyphosis") * np.exp(-(((z - u(0.18)) / 90.0) ** 2))
@@ -297,7 +383,7 @@ def _marks(f: Frame) -> dict[str, float]:
     o = f.outline.resampled(z)
     area = float(np.mean(superellipse_area(o.ac, o.bc, o.n))) * 1e-3
     reach = lungs / (0.72 * area) * (1.0 + 0.04 * at("lung_length_share"))
-    dome = -float(np.clip(reach, 105.0, 0.42 * f.torso_mm)) + 3.0 * at(
+    dome = -float(np.clip(reach, 118.0, 0.42 * f.torso_mm)) + 3.0 * at(
         "diaphragm_height"
     )
     brain = v.get("brain", 1380.0)
@@ -312,8 +398,4 @@ def _marks(f: Frame) -> dict[str, float]:
         "symphysis": u(0.945),
         "crotch": u(1.03),
         "back": float(np.interp(u(0.25), f.outline.z, f.outline.yc + f.outline.b)),
-        "hu_default": 0.0,
     }
-
-
-DEFAULT_SUV = {s.name: s.suv for s in STRUCTURES}

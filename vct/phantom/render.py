@@ -120,9 +120,9 @@ def _paint_all(canvas: Canvas, frame: Frame, pattern: object = None) -> None:
         skeleton.paint_ribs(canvas, frame)
         skeleton.paint_pelvis(canvas, frame)
     abdomen.paint_bowel(canvas, frame)
-    abdomen.paint_pancreas(canvas, frame)
-    abdomen.paint_stomach(canvas, frame)
     abdomen.paint_liver(canvas, frame)
+    abdomen.paint_stomach(canvas, frame)
+    abdomen.paint_pancreas(canvas, frame)
     abdomen.paint_spleen(canvas, frame)
     thorax.paint_heart(canvas, frame, pattern)
     abdomen.paint_pelvic_organs(canvas, frame)
@@ -134,7 +134,7 @@ def _paint_all(canvas: Canvas, frame: Frame, pattern: object = None) -> None:
     head.paint_head(canvas, frame)
 
 
-def fitted_frame(anatomy: Any, rounds: int = 2) -> Frame:
+def fitted_frame(anatomy: Any, rounds: int = 3) -> Frame:
     """Frame whose rendered organs have the volumes the anatomy asks for.
 
     Organs are painted on a coarse grid on the CPU, measured by coverage after all
@@ -160,7 +160,7 @@ def _correct(frame: Frame, organ: str, ratio: float, target: float) -> None:
         area = 4.9 * target ** (2 / 3) * 1.35 * 100  # [mm²]
         key = "_inset_" + organ[5:]
         change = target * 1000 * (1 / ratio - 1) / area
-        v[key] = min(max(v.get(key, 0.0) + change, -9.0), 16.0)
+        v[key] = min(max(v.get(key, 0.0) + change, -9.0), 24.0)
     elif organ == "brain":
         # Surface of about 4.9 V^(2/3); the brain case itself follows the target.
         area = 4.9 * target ** (2 / 3) * 100

@@ -342,7 +342,7 @@ def paint_muscles(c: Canvas, f: Frame) -> None:
         radius = m * np.interp(np.arange(16), [0, 5, 11, 15], [15, 18, 25, 20])
         box = c.box(line.min(0) - 40, line.max(0) + 40)
         d = c.tubes(box, [(line, radius + 2.5)])
-        c.paint("muscle_wall", d, box, hu=-30.0, suv=0.35, opacity=0.7)
+        c.paint("soft_tissue", d, box, hu=-60.0, suv=0.35, opacity=0.7)
         c.paint("paraspinal_muscle", d + 2.5, box)
         head = hip_center(f, side)
         spine_y = f.profile("ys", f.level(0.55))
@@ -362,12 +362,12 @@ def paint_muscles(c: Canvas, f: Frame) -> None:
         d = ellipsoid(
             c.points(box), center, radii, rotation(10, -22 * side, -24 * side)
         )
-        c.paint("muscle_wall", d - 2.0, box, hu=-40.0, suv=0.35, opacity=0.8)
+        c.paint("soft_tissue", d - 3.0, box, hu=-60.0, suv=0.35, opacity=0.8)
         c.paint("gluteal_muscle", d, box)
         inner = ellipsoid(c.points(box), (center[0] + side * 22, center[1] - 26 * m,
                           center[2] + 30), (40 * m, 26 * m, 62 * sc),
                           rotation(10, -22 * side, -30 * side))  # fmt: skip
-        c.paint("muscle_wall", inner - 2.0, box, hu=-40.0, suv=0.35, opacity=0.7)
+        c.paint("soft_tissue", inner - 3.0, box, hu=-60.0, suv=0.35, opacity=0.7)
         c.paint("gluteal_muscle", inner, box)
 
 
