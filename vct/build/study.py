@@ -13,7 +13,22 @@ if TYPE_CHECKING:
 
 def study_context(plan: Plan, subject: "Subject") -> "StudyContext":
     """Context of one subject's study; depends on the spec and the model only."""
-    raise NotImplementedError
+    from vct.dicom import StudyContext
+
+    spec, card = plan.spec, plan.card
+    return StudyContext(
+        cohort=spec.name,
+        cohort_uid_root=uid_root(plan),
+        seed=spec.seed,
+        reference_date=spec.reference_date,
+        study_time="10:00:00",
+        protocol=spec.protocol,
+        model_name=card.name,
+        model_version=card.version,
+        trained_on=card.trained_on,
+        software_version=vct.__version__,
+        arm=subject.arm,
+    )
 
 
 def uid_root(plan: Plan) -> str:
