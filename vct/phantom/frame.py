@@ -285,18 +285,21 @@ def _outline(f: Frame, girth: float) -> Profiles:
         (u(0.9), 2.4), (u(1.2), 2.4),
     ])  # fmt: skip
     t = s["belly_fat"]
-    gynoid = 1.35 if f.sex == "F" else 1.0
+    # Women carry more of their fat on hips and thighs, less on the chest.
+    gynoid, chest = (1.45, 0.72) if f.sex == "F" else (1.0, 1.0)
     side = t * _curve(z, [
-        (60, 0.3), (0, 0.45), (-60, 0.55), (u(0.25), 0.58), (u(0.45), 0.75),
+        (60, 0.3), (0, 0.45 * chest), (-60, 0.55 * chest), (u(0.25), 0.58 * chest),
+        (u(0.45), 0.75 * chest),
         (u(0.6), 0.95), (u(0.75), 1.05 * gynoid), (u(0.95), 1.15 * gynoid),
         (u(1.2), 0.9 * gynoid),
     ])  # fmt: skip
     front = t * _curve(z, [
-        (60, 0.35), (-40, 0.45), (u(0.25), 0.5), (u(0.4), 0.7), (u(0.6), 1.05),
+        (60, 0.35), (-40, 0.45 * chest), (u(0.25), 0.5 * chest),
+        (u(0.4), 0.7 * chest), (u(0.6), 1.05),
         (u(0.75), 1.2), (u(0.9), 1.0), (u(1.1), 0.7),
     ])  # fmt: skip
     rear = t * _curve(z, [
-        (60, 0.4), (-40, 0.6), (u(0.25), 0.6), (u(0.5), 0.75), (u(0.68), 1.1),
+        (60, 0.4), (-40, 0.6 * chest), (u(0.25), 0.6 * chest), (u(0.5), 0.75 * chest), (u(0.68), 1.1),
         (u(0.85), 1.35), (u(1.0), 1.2), (u(1.2), 0.7),
     ])  # fmt: skip
     side = 2.0 + np.minimum(side, 0.32 * a)
