@@ -110,6 +110,14 @@ def test_an_altered_subject_is_found():
     assert (finding.value, finding.verdict) == (1.0, "fail")
 
 
+def test_a_category_equals_its_string():
+    planned = people(40, seed=1)
+    drawn = planned.astype({"sex": "category", "arm": "category"})
+    found = findings(planned, drawn)
+    assert found["demographics/subjects/count"].verdict == "pass"
+    assert found["demographics/arm/a/count"].verdict == "pass"
+
+
 def test_women_only():
     women = POOL[POOL["sex"] == "F"]
     empty = pd.DataFrame()

@@ -213,7 +213,9 @@ def _counts(
     column: str, subjects: "pd.DataFrame", planned: "pd.DataFrame"
 ) -> list[Finding]:
     """Finished subjects of each arm, stratum or diagnosis, against the plan."""
-    wanted, found = (df[column].value_counts() for df in (planned, subjects))
+    wanted, found = (
+        df[column].astype(str).value_counts() for df in (planned, subjects)
+    )
     names = sorted(set(wanted.index) | set(found.index))
     if len(names) < 2:
         return []
@@ -248,7 +250,9 @@ def _redrawn(subjects: "pd.DataFrame", planned: "pd.DataFrame") -> Finding:
     both = own.index.intersection(expected.index)
     differ = len(own.index) - len(both)
     if len(both):
-        left, right = own.loc[both, columns], expected.loc[both, columns]
+        # As objects: a category and a string of one name are the same.
+        left = own.loc[both, columns].astype(object)
+        right = expected.loc[both, columns].astype(object)
         same = (left == right) | (left.isna() & right.isna())
         differ += int((~same.all(axis=1)).sum())
     return _finding(
