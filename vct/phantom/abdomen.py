@@ -11,14 +11,13 @@ from torch import Tensor
 from vct.phantom.canvas import Canvas, Slices
 from vct.phantom.frame import Frame
 from vct.phantom.shapes import (
-    capsule,
     ellipsoid,
     rotation,
     smooth_union,
     spline,
     superellipse,
 )
-from vct.phantom.thorax import diaphragm, local_z
+from vct.phantom.thorax import diaphragm
 
 
 def _scale(f: Frame, organ: str) -> float:
@@ -191,7 +190,8 @@ def paint_stomach(c: Canvas, f: Frame) -> None:
     sag = 8 * f.at("stomach_tilt")
     line = spline([
         (0.42 * a, yv + 0.22 * b, z - 40), (0.48 * a, yv - 0.05 * b, z - 66),
-        (0.43 * a, yv - 0.40 * b, z - 108 - sag), (0.18 * a, yv - 0.52 * b, z - 140 - sag),
+        (0.43 * a, yv - 0.40 * b, z - 108 - sag),
+        (0.18 * a, yv - 0.52 * b, z - 140 - sag),
         (-0.10 * a, yv - 0.40 * b, z - 136 - 0.5 * sag),
     ], 18)  # fmt: skip
     radius = np.interp(np.linspace(0, 1, 18), [0, 0.25, 0.6, 1.0], [33, 33, 24, 14]) * k
@@ -311,6 +311,7 @@ def _paint_colon(c: Canvas, f: Frame) -> None:
     k = min(max(k * _scale(f, "colon"), 0.7), 1.5)
     radius = np.interp(t, [0, 0.12, 0.3, 0.5, 0.7, 0.85, 0.95, 1.0],
                        [27, 25, 21, 19, 15, 14, 18, 13]) * k  # fmt: skip
+    radius = radius * (1 + 0.08 * f.at("colon_width") * (1 - 2 * t))
     radius = radius * (1 + 0.11 * np.sin(np.arange(len(line)) * 1.35))
     box = c.box(line.min(0) - 32, line.max(0) + 32)
     d = c.tubes(box, [(line, radius)])
@@ -359,16 +360,3 @@ def paint_pelvic_organs(c: Canvas, f: Frame) -> None:
     p = c.points(box)
     d = ellipsoid(p, center, np.array([38 * flat, 31, 28.5 / flat]) * k, rotation(10))
     c.paint("urinary_bladder", d, box)
-
-
-__all__ = [
-    "capsule",
-    "local_z",
-    "paint_bowel",
-    "paint_kidneys",
-    "paint_liver",
-    "paint_pancreas",
-    "paint_pelvic_organs",
-    "paint_spleen",
-    "paint_stomach",
-]

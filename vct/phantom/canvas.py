@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vct.grid import Grid
-from vct.phantom.shapes import Points, capsule
+from vct.phantom.shapes import Points, Vector, capsule
 from vct.phantom.structures import STRUCTURE_LABEL, STRUCTURES
 
 Slices = tuple[slice, slice, slice]
@@ -62,7 +62,7 @@ class Canvas:
         self.tracked = set(tracked)
         self.coverage: dict[str, list[tuple[Slices, Tensor]]] = {}
 
-    def box(self, low: Sequence[float], high: Sequence[float]) -> Slices:
+    def box(self, low: Vector, high: Vector) -> Slices:
         """Slices that hold (x, y, z) from low to high [mm] and one voxel more."""
         out = []
         for axis, xyz in ((0, 2), (1, 1), (2, 0)):
@@ -73,9 +73,9 @@ class Canvas:
             out.append(slice(min(max(first, 0), n), max(min(last, n), 0)))
         return out[0], out[1], out[2]
 
-    def around(self, center: Sequence[float], reach: Sequence[float] | float) -> Slices:
+    def around(self, center: Vector, reach: Vector | float) -> Slices:
         """Box of half widths ``reach`` about a point (x, y, z) [mm]."""
-        r = [reach] * 3 if isinstance(reach, (int, float)) else list(reach)
+        r = [float(v) for v in np.broadcast_to(np.asarray(reach, float), 3)]
         low = [c - d for c, d in zip(center, r, strict=True)]
         return self.box(low, [c + d for c, d in zip(center, r, strict=True)])
 
@@ -115,7 +115,7 @@ class Canvas:
                 _multiply_overlap(cover, other, a, box)
         if name in self.tracked:
             pieces = self.coverage.setdefault(name, [])
-            pieces.append((box, a.clone() if not self.images else a * 1.0))
+            pieces.append((box, a.clone()))
         if not self.images:
             return
         for image, value in (

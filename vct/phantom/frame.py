@@ -145,9 +145,9 @@ def _fat_targets_ml(f: Frame) -> tuple[float, float]:
     else:
         under, inside = 18900.0 + 1830.0 * b, 2420.0 + 215.0 * b
     under = max(under, 3000.0 + 100.0 * s["bmi"]) * size
-    inside = max(inside, 900.0) * size * (1.0 + 0.008 * (s["age"] - 50))
+    inside = max(inside, 1300.0) * size * (1.0 + 0.008 * (s["age"] - 50))
     under *= math.exp(0.11 * at("subcutaneous_thickness") - 0.05 * at("visceral_share"))
-    inside *= math.exp(0.30 * at("visceral_share") + 0.10 * at("android_fat"))
+    inside *= math.exp(0.25 * at("visceral_share") + 0.10 * at("android_fat"))
     v = f.volumes_ml
     return v.get("subcutaneous_fat", under), v.get("visceral_fat", inside)
 
@@ -167,7 +167,7 @@ def _fit_composition(f: Frame) -> None:
         f.marks = _marks(f)
         excess, perimeter = _cavity_excess_ml(f, inside)
         s["wall_extra"] += min(max(1000.0 * excess / perimeter, -6.0), 10.0)
-        s["wall_extra"] = min(max(s["wall_extra"], -10.0), 26.0)
+        s["wall_extra"] = min(max(s["wall_extra"], -10.0), 24.0)
         f.outline = _outline(f, girth)
 
 
@@ -270,7 +270,8 @@ def _outline(f: Frame, girth: float) -> Profiles:
     b = _curve(z, [
         (120, neck * 1.02), (45, neck), (12, neck * 1.05), (-20, 0.68 * cd),
         (-60, 0.86 * cd), (u(0.18), cd), (u(0.32), cd),
-        (u(0.46), 0.45 * cd + 0.55 * wd), (u(0.58), wd), (u(0.72), 0.55 * wd + 0.45 * hd),
+        (u(0.46), 0.45 * cd + 0.55 * wd), (u(0.58), wd),
+        (u(0.72), 0.55 * wd + 0.45 * hd),
         (u(0.88), hd * 0.97), (u(1.0), hd * 0.93), (u(1.2), hd * 0.85),
     ])  # fmt: skip
     back = cd  # the back lies flat: its plane, with the chest's middle at y = 0
@@ -299,7 +300,8 @@ def _outline(f: Frame, girth: float) -> Profiles:
         (u(0.75), 1.2), (u(0.9), 1.0), (u(1.1), 0.7),
     ])  # fmt: skip
     rear = t * _curve(z, [
-        (60, 0.4), (-40, 0.6 * chest), (u(0.25), 0.6 * chest), (u(0.5), 0.75 * chest), (u(0.68), 1.1),
+        (60, 0.4), (-40, 0.6 * chest), (u(0.25), 0.6 * chest),
+        (u(0.5), 0.75 * chest), (u(0.68), 1.1),
         (u(0.85), 1.35), (u(1.0), 1.2), (u(1.2), 0.7),
     ])  # fmt: skip
     side = 2.0 + np.minimum(side, 0.32 * a)
@@ -313,7 +315,7 @@ def _outline(f: Frame, girth: float) -> Profiles:
         (u(0.45), 13), (u(0.6), 14), (u(0.7), 18), (u(1.0), 20),
     ])  # fmt: skip
     # Spare room is taken from the lower abdomen, missing room from all of it.
-    start = 0.36 if s["wall_extra"] > 0 else 0.20
+    start = 0.42 if s["wall_extra"] > 0 else 0.20
     extra = s["wall_extra"] * _curve(z, [
         (u(start), 0), (u(start + 0.14), 1), (u(0.72), 1), (u(0.85), 0),
     ])  # fmt: skip

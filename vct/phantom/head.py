@@ -71,16 +71,15 @@ def _paint_skull(c: Canvas, f: Frame) -> None:
         c.paint("airway", nose, box, opacity=0.8)
     box = c.around(head_point(f, 0, -45, -95), (75, 80, 65))
     p = c.points(box)
-    jaw, core = None, None
-    chin = head_point(f, 0, -94, -112)
+    chin, halves = head_point(f, 0, -94, -112), []
     for side in (1, -1):
         angle = head_point(f, side * 46, -32, -92)
         top = head_point(f, side * 52, -18, -46)
         d = torch.minimum(capsule(p, chin, angle, 10, 8), capsule(p, angle, top, 8, 6))
-        jaw = d if jaw is None else torch.minimum(jaw, d)
-    core = jaw + 3.0
+        halves.append(d)
+    jaw = torch.minimum(*halves)
     c.paint("face_bone", jaw, box, hu=900.0)
-    c.paint("face_bone", core, box, hu=350.0)
+    c.paint("face_bone", jaw + 3.0, box, hu=350.0)
     teeth = ellipsoid(p, head_point(f, 0, -74, -86), (27, 24, 9), turn)
     inner = ellipsoid(p, head_point(f, 0, -64, -86), (20, 24, 14), turn)
     c.paint("face_bone", torch.maximum(teeth, -inner), box, hu=1300.0)
@@ -141,7 +140,7 @@ def _paint_brain(c: Canvas, f: Frame) -> None:
 
 
 def _paint_glands(c: Canvas, f: Frame) -> None:
-    _, turn, s = head_frame(f)
+    _, turn, _ = head_frame(f)
     for side in (1, -1):
         for name, at, radii in (
             ("salivary_glands", (side * 56, -16, -70), (9, 15, 21)),

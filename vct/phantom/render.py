@@ -81,7 +81,7 @@ def render(
         False gives the clean images: no texture, no blur, no noise.
     """
     frame = fitted_frame(anatomy)
-    canvas = Canvas(grid, device, *_values(anatomy))
+    canvas = Canvas(_lain(grid, frame), device, *_values(anatomy))
     _paint_all(canvas, frame, getattr(anatomy, "myocardium_pattern", None))
     hu, suv = canvas.hu, canvas.suv
     if noise:
@@ -100,6 +100,13 @@ def render(
     return Phantom(hu, suv, canvas.labels)
 
 
+def _lain(grid: Grid, frame: Frame) -> Grid:
+    """The grid as seen by a subject who lies a few millimeters off its middle."""
+    z, y, x = grid.origin_mm
+    dy, dx = 3.0 * frame.at("subject_vertical"), 3.0 * frame.at("subject_lateral")
+    return Grid(grid.shape, grid.spacing_mm, (z, y - dy, x - dx))
+
+
 def _values(anatomy: Any) -> tuple[dict[str, float], dict[str, float]]:
     contrast = bool(anatomy.contrast)
     hu = {s.name: float(s.hu_contrast if contrast else s.hu) for s in STRUCTURES}
@@ -111,8 +118,8 @@ def _values(anatomy: Any) -> tuple[dict[str, float], dict[str, float]]:
 
 def _paint_all(canvas: Canvas, frame: Frame, pattern: object = None) -> None:
     images = canvas.images
-    body.paint_body(canvas, frame) if images else None
     if images:
+        body.paint_body(canvas, frame)
         skeleton.paint_muscles(canvas, frame)
     thorax.paint_lungs(canvas, frame)
     if images:

@@ -15,10 +15,12 @@ import torch
 from torch import Tensor
 
 Points = tuple[Tensor, Tensor, Tensor]
-Vector = Sequence[float]
+Vector = Sequence[float] | np.ndarray
 
 
-def rotation(tilt_x: float = 0.0, tilt_y: float = 0.0, turn_z: float = 0.0):
+def rotation(
+    tilt_x: float = 0.0, tilt_y: float = 0.0, turn_z: float = 0.0
+) -> np.ndarray:
     """3 × 3 rotation matrix about x, then y, then z [degrees]."""
     ax, ay, az = (math.radians(v) for v in (tilt_x, tilt_y, turn_z))
     cx, sx, cy, sy = math.cos(ax), math.sin(ax), math.cos(ay), math.sin(ay)
@@ -51,7 +53,13 @@ def ellipsoid(
     return f * (f - 1.0) / g
 
 
-def box(p: Points, center: Vector, half: Vector, matrix=None, rounding=0.0) -> Tensor:
+def box(
+    p: Points,
+    center: Vector,
+    half: Vector,
+    matrix: np.ndarray | None = None,
+    rounding: float = 0.0,
+) -> Tensor:
     """Distance to a rounded box (inside: to the nearest face)."""
     q = local(p, center, matrix)
     dx, dy, dz = (c.abs() - (float(h) - rounding) for c, h in zip(q, half, strict=True))
@@ -96,7 +104,7 @@ def superellipse(
     return (f - 1.0) * slope
 
 
-def spline(points: Sequence[Vector], n: int) -> np.ndarray:
+def spline(points: Sequence[Vector] | np.ndarray, n: int) -> np.ndarray:
     """n points along a Catmull-Rom curve through the given ones, shape (n, dim)."""
     p = np.asarray(points, float)
     p = np.vstack([2 * p[0] - p[1], p, 2 * p[-1] - p[-2]])

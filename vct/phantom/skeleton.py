@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 
@@ -226,7 +224,6 @@ def paint_shoulder_girdle(c: Canvas, f: Frame) -> None:
 
 
 def _paint_scapula(c: Canvas, f: Frame, side: int) -> None:
-    o = f.outline
     shoulder = arm_points(f, side)[0]
     z = -88.0 * f.marks["scale"]
     back = f.profile("yv", z) + f.profile("bc", z)
@@ -246,7 +243,6 @@ def _paint_scapula(c: Canvas, f: Frame, side: int) -> None:
                    shoulder[1] + 6, shoulder[2] - 6), 8, 12)  # fmt: skip
     c.paint("scapulae", neck, box)
     c.paint("scapulae", neck + 3, box, hu=170.0)
-    del o
 
 
 def hip_center(f: Frame, side: int) -> tuple[float, float, float]:
@@ -347,9 +343,12 @@ def paint_muscles(c: Canvas, f: Frame) -> None:
         head = hip_center(f, side)
         spine_y = f.profile("ys", f.level(0.55))
         line = spline([
-            (side * 28.0, spine_y + 4, f.level(0.43)), (side * 40.0, spine_y + 6, f.level(0.55)),
-            (side * 50.0, spine_y + 2, f.level(0.66)), (side * 68.0, spine_y - 14, f.level(0.78)),
-            (head[0] + side * 4, head[1] - 34, head[2] + 6), (head[0] + side * 22, head[1] - 10, head[2] - 50),
+            (side * 28.0, spine_y + 4, f.level(0.43)),
+            (side * 40.0, spine_y + 6, f.level(0.55)),
+            (side * 50.0, spine_y + 2, f.level(0.66)),
+            (side * 68.0, spine_y - 14, f.level(0.78)),
+            (head[0] + side * 4, head[1] - 34, head[2] + 6),
+            (head[0] + side * 22, head[1] - 10, head[2] - 50),
         ], 16)  # fmt: skip
         radius = m * np.interp(np.arange(16), [0, 5, 9, 15], [9, 19, 22, 13])
         box = c.box(line.min(0) - 30, line.max(0) + 30)
@@ -369,6 +368,3 @@ def paint_muscles(c: Canvas, f: Frame) -> None:
                           rotation(10, -22 * side, -30 * side))  # fmt: skip
         c.paint("soft_tissue", inner - 3.0, box, hu=-60.0, suv=0.35, opacity=0.7)
         c.paint("gluteal_muscle", inner, box)
-
-
-_ = math

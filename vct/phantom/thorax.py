@@ -74,7 +74,7 @@ def paint_lungs(c: Canvas, f: Frame) -> None:
         xs = (0.0, reach) if side > 0 else (-reach, 0.0)
         box = c.box((xs[0], front, f.level(0.52)), (xs[1], back, 3))
         d = lung_distance(c, f, box, side)
-        x, y, z = c.points(box)
+        _, y, z = c.points(box)
         # Denser and more active toward the back and the base (gravity).
         depth = ((y - f.profile("yv", f.level(0.25))) / 100).clamp(-1, 1)
         low = ((-z / (0.36 * f.torso_mm)) - 0.5).clamp(-0.5, 0.8)
@@ -119,15 +119,12 @@ def heart_frame(f: Frame) -> tuple[np.ndarray, np.ndarray, float]:
     y = f.profile("yv", z) - f.profile("bc", z) + 14 + 46 * s
     center = np.array([16.0 + 6 * f.at("heart_shift"), y, z])
     tilt = 58 + 8 * f.at("heart_axis")
-    return center, rotation(0, 0, 0) @ rotation(0, -tilt, 38.0), s
+    return center, rotation(0, -tilt, 38.0), s
 
 
 def _heart_point(f: Frame, x: float, y: float, z: float) -> np.ndarray:
     center, turn, s = heart_frame(f)
     return center + turn @ (np.array([x, y, z]) * s)
-
-
-HEART_AXES = np.array([[0.0, 0.0, 0.0]])
 
 
 def paint_heart(c: Canvas, f: Frame, pattern: object = None) -> None:
@@ -246,7 +243,8 @@ def paint_vessels(c: Canvas, f: Frame) -> None:
                  - 0.72 * f.profile("bc", s(0.9)), s(0.9))  # fmt: skip
         line = [(side * 5.0, fork, s(0.66)), (side * 42.0, fork + 14, s(0.76)), groin]
         groins.append((spline(line, 10), np.full(10, 5.0)))
-        vein = [(-6 + side * 7.0, fork + 8, s(0.665)), (side * 38.0, fork + 24, s(0.77)),
+        vein = [(-6 + side * 7.0, fork + 8, s(0.665)),
+                (side * 38.0, fork + 24, s(0.77)),
                 (groin[0] - side * 10, groin[1] + 6, groin[2])]  # fmt: skip
         chains.append((spline(vein, 10), np.full(10, 6.0)))
         neck = [(side * 8.0, f.profile("ys", s(0.06)) - 38, -36 * sc),
@@ -288,9 +286,7 @@ def paint_airways(c: Canvas, f: Frame) -> None:
         14,
     )
     _paint_tubes(c, "soft_tissue", [(gullet, np.full(14, 6.5))])
-    chains = [(line, np.full(14, 10.5))]
     _paint_tubes(c, "airway", [(line, np.full(14, 8.6))])
     for side in (1, -1):
         tip = carina + np.array([side * 42.0, 8, -34])
         _paint_tubes(c, "airway", [(spline([carina, tip], 5), np.full(5, 6.0))])
-    del chains
