@@ -265,7 +265,7 @@ def _paint_small_bowel(c: Canvas, f: Frame) -> None:
     line = spline(points, 4 * len(points))
     k = (f.volumes_ml.get("small_bowel", 750.0) / 750.0) ** 0.5
     k *= _scale(f, "small_bowel")
-    radius = (12.5 + 1.8 * np.sin(np.arange(len(line)) / 5.0)) * min(max(k, 0.7), 1.8)
+    radius = (12.5 + 1.8 * np.sin(np.arange(len(line)) / 5.0)) * min(max(k, 0.7), 2.1)
     chains.append((line, radius))
     box = c.box(line.min(0) - 20, line.max(0) + 20)
     d = torch.maximum(c.tubes(box, chains), cavity_distance(c, f, box, 7.0))

@@ -168,7 +168,21 @@ def _fit_composition(f: Frame) -> None:
         excess, perimeter = _cavity_excess_ml(f, inside)
         s["wall_extra"] += min(max(1000.0 * excess / perimeter, -6.0), 10.0)
         s["wall_extra"] = min(max(s["wall_extra"], -10.0), 24.0)
+        crowded, area = _upper_excess_ml(f)
+        s["upper_extra"] += min(max(1000.0 * crowded / area, -6.0), 6.0)
+        s["upper_extra"] = min(max(s["upper_extra"], -14.0), 0.0)
         f.outline = _outline(f, girth)
+
+
+def _upper_excess_ml(f: Frame) -> tuple[float, float]:
+    """Room under the domes beyond the organs there [mL], and its wall's area [mm²]."""
+    o, v = f.outline, f.volumes_ml
+    inside = (o.z < f.marks["dome"] - _DOME_MM) & (o.z > f.level(0.50))
+    step = o.z[1] - o.z[0]
+    room = float(superellipse_area(o.ac, o.bc, o.n)[inside].sum()) * step / 1000
+    organs = sum(v.get(k, _ABDOMINAL_ML[k]) for k in ("liver", "spleen", "stomach"))
+    area = float((math.pi * (o.ac + o.bc))[inside].sum()) * step
+    return room - 1.20 * organs - 700.0 * (f.torso_mm / 641), area
 
 
 def _subcutaneous_ml(f: Frame) -> float:
@@ -234,7 +248,7 @@ def _vary_sizes(f: Frame) -> None:
     s["biacromial"] *= 1.0 + 0.03 * at("shoulder_breadth")
     s["bicristal"] *= 1.0 + 0.03 * at("pelvis_breadth")
     s["belly_fat"] = 25.0 if f.sex == "F" else 15.0
-    s["wall_extra"] = 0.0
+    s["wall_extra"] = s["upper_extra"] = 0.0
     s["muscle"] = (
         (1.0 if f.sex == "M" else 0.86)
         * (1.0 + 0.10 * at("muscle_thickness"))
@@ -319,12 +333,15 @@ def _outline(f: Frame, girth: float) -> Profiles:
     extra = s["wall_extra"] * _curve(z, [
         (u(start), 0), (u(start + 0.14), 1), (u(0.72), 1), (u(0.85), 0),
     ])  # fmt: skip
+    extra = extra + s["upper_extra"] * _curve(z, [
+        (u(0.14), 0), (u(0.24), 1), (u(0.48), 1), (u(0.62), 0),
+    ])  # fmt: skip
     wall = np.maximum(wall + extra, 6.0)
     ahead = m * _curve(z, [
         (60, 14), (0, 14), (-50, 18), (u(0.2), 15), (u(0.3), 12), (u(0.45), 11),
         (u(0.6), 11), (u(0.8), 12), (u(1.0), 14),
     ])  # fmt: skip
-    ahead = np.maximum(ahead + 0.6 * extra, 6.0)
+    ahead = np.maximum(ahead + 0.6 * extra, 5.0)
     behind = m * _curve(z, [
         (60, 20), (0, 30), (-60, 28), (u(0.25), 20), (u(0.38), 24), (u(0.5), 33),
         (u(0.65), 40), (u(0.8), 48), (u(1.0), 60),
