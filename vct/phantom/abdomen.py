@@ -79,7 +79,7 @@ def paint_liver(c: Canvas, f: Frame) -> None:
     n = np.array([0.52, 0.46, -0.72])
     n /= np.linalg.norm(n)
     o = top + np.array([50.0 * kx, 14.0 * ky, -118.0 * k * long])
-    face = sum((q - float(w)) * float(v) for q, w, v in zip(p, o, n, strict=True))
+    face = (x - o[0]) * n[0] + (y - o[1]) * n[1] + (zz - o[2]) * n[2]
     d = -smooth_union(-d, -face, 22.0)
     bumps = 2.0 * torch.sin(x / 21 + at("liver_tilt")) * torch.sin(zz / 26 + 1.0)
     d = torch.maximum(d + bumps, _under_dome(c, f, box))
@@ -269,10 +269,10 @@ def _paint_small_bowel(c: Canvas, f: Frame) -> None:
     chains.append((line, radius))
     box = c.box(line.min(0) - 20, line.max(0) + 20)
     d = torch.maximum(c.tubes(box, chains), cavity_distance(c, f, box, 7.0))
-    x, y, z = c.points(box)
+    p = c.points(box)
     ph = f.at("bowel_phase")
-    patch = torch.sin(x / 31 + 2 * ph) + torch.sin(y / 27 + z / 43 + ph)
-    patch = patch + torch.sin(z / 29 - x / 57 + 3 * ph)
+    patch = torch.sin(p[0] / 31 + 2 * ph) + torch.sin(p[1] / 27 + p[2] / 43 + ph)
+    patch = patch + torch.sin(p[2] / 29 - p[0] / 57 + 3 * ph)
     suv = c.suv_of["small_bowel"] * (0.42 * patch).exp() * 0.93
     c.paint("small_bowel", d, box, suv=suv)
     c.paint("small_bowel", d + 5.0, box, suv=0.6 * suv, hu=22.0)

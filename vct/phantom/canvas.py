@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -151,12 +152,9 @@ class Canvas:
                 points[:-1], points[1:], radii[:-1], radii[1:], strict=True
             ):
                 reach = max(ra, rb) + self.step_mm
-                self.lower(
-                    field,
-                    box,
-                    self.box(np.minimum(a, b) - reach, np.maximum(a, b) + reach),
-                    lambda p, a=a, b=b, ra=ra, rb=rb: capsule(p, a, b, ra, rb),
-                )
+                near = self.box(np.minimum(a, b) - reach, np.maximum(a, b) + reach)
+                shape_of = partial(capsule, a=a, b=b, ra=float(ra), rb=float(rb))
+                self.lower(field, box, near, shape_of)
         return field
 
     def lower(

@@ -15,7 +15,8 @@ from torch import Tensor
 from vct.grid import FIELD_OF_VIEW_MM, LUNG_TOP_BELOW_TOP_MM, Grid
 from vct.phantom import abdomen, body, head, image, skeleton, thorax
 from vct.phantom.canvas import Canvas
-from vct.phantom.frame import Frame, build_frame
+from vct.phantom.composition import build_frame
+from vct.phantom.frame import Frame
 from vct.phantom.structures import STRUCTURES
 
 LIVER_COV = 0.11  # at 76 kg

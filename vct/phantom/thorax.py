@@ -13,6 +13,7 @@ from vct.phantom.canvas import Canvas, Slices
 from vct.phantom.frame import Frame
 from vct.phantom.shapes import (
     Points,
+    Vector,
     ellipsoid,
     rotation,
     smooth_union,
@@ -199,7 +200,7 @@ def aorta_line(f: Frame) -> tuple[np.ndarray, np.ndarray]:
         return f.profile("ys", z) - half - gap
 
     wander = 5 * f.at("aortic_tortuosity")
-    points = [
+    points: list[Vector] = [
         root,
         (root[0] - 20, root[1] - 6, 0.5 * (root[2] + arch) - 4),
         (-12, 0.45 * root[1] + 0.55 * (front - 38), arch - 3),
@@ -256,8 +257,8 @@ def paint_vessels(c: Canvas, f: Frame) -> None:
     chains.append((spline(trunk, 8), np.linspace(14, 12, 8)))
     fork_at = trunk[-1]
     for side in (1, -1):
-        line = [fork_at, fork_at + np.array([side * 42.0, 12, -6])]
-        chains.append((spline(line, 5), np.linspace(11, 7, 5)))
+        branch = [fork_at, fork_at + np.array([side * 42.0, 12, -6])]
+        chains.append((spline(branch, 5), np.linspace(11, 7, 5)))
     _paint_tubes(c, "vena_cava", chains)
     _paint_tubes(c, "vena_cava", groins)
     _paint_tubes(c, "aorta", [(aorta, radius)])

@@ -1,0 +1,248 @@
+"""From demographics to a build: sizes, girth, fat, muscle wall, landmarks.
+
+Body breadths, depths and girths are linear fits to ANSUR II (6068 adults) on height
+and BMI; torso length follows 565 measured torsos (641 mm from lung top to hips at
+1.715 m, 150 mm per meter, SD 43 mm). Lying flattens a trunk, hence ``LYING``.
+Volumes of subcutaneous and visceral fat follow fits to hedyPET (60 adults).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from vct.phantom.frame import Frame, leg_fat, superellipse_area
+from vct.phantom.outline import outline
+from vct.phantom.structures import SHAPE_LATENTS
+
+# ANSUR II at 1.70 m and 26 kg/m²: value, per cm of height, per BMI unit [mm].
+_ANSUR = {
+    "M": {
+        "chest_breadth": (280, 0.91, 2.81),
+        "chest_depth": (240, 0.84, 5.56),
+        "waist_breadth": (307, 1.25, 7.35),
+        "waist_depth": (221, 0.78, 7.45),
+        "hip_breadth": (331, 1.35, 4.54),
+        "hip_depth": (231, 0.82, 5.79),
+        "biacromial": (404, 1.48, 1.83),
+        "neck_girth": (385, 0.73, 5.08),
+        "thigh_girth": (591, 2.16, 12.83),
+        "upper_arm_girth": (341, 0.96, 7.01),
+        "bicristal": (265, 1.29, 2.12),
+    },
+    "F": {
+        "chest_breadth": (277, 0.90, 3.31),
+        "chest_depth": (226, 0.72, 5.2),  # bust 256 less the breasts
+        "waist_breadth": (312, 1.19, 7.46),
+        "waist_depth": (221, 0.54, 7.51),
+        "hip_breadth": (367, 1.44, 5.63),
+        "hip_depth": (241, 0.74, 5.94),
+        "biacromial": (377, 1.58, 0.98),
+        "neck_girth": (337, 0.77, 3.95),
+        "thigh_girth": (640, 2.35, 13.73),
+        "upper_arm_girth": (316, 0.96, 7.56),
+        "bicristal": (284, 1.23, 1.6),
+    },
+}
+LYING = {"breadth": 1.04, "depth": 0.94}
+MASS_SHARE_IN_FIELD = 0.765  # of body weight, at 1.72 m
+FAT_DENSITY, LEAN_DENSITY = 0.92, 1.05  # [g/mL]
+
+
+def build_frame(anatomy: Any) -> Frame:
+    """Landmarks and profiles from an anatomy (see ``population.Anatomy``)."""
+    sex = anatomy.sex
+    latents = {k: float(np.clip(v, -2.5, 2.5)) for k, v in anatomy.shape.items()}
+    unknown = set(latents) - set(SHAPE_LATENTS)
+    if unknown:
+        raise ValueError(
+            f"shape latents {sorted(unknown)} are unknown to the phantom; "
+            "use the names in vct.phantom.structures.SHAPE_LATENTS"
+        )
+    dh = 100.0 * anatomy.height_m - 170.0
+    db = float(anatomy.bmi_kg_m2) - 26.0
+    sizes = {k: c + h * dh + w * db for k, (c, h, w) in _ANSUR[sex].items()}
+    sizes["bmi"] = float(anatomy.bmi_kg_m2)
+    sizes["height_cm"] = 100.0 * anatomy.height_m
+    sizes["age"] = float(anatomy.age_years)
+    sizes["weight_kg"] = float(anatomy.weight_kg)
+    torso = 641.0 + 150.0 * (anatomy.height_m - 1.715)
+    torso += 43.0 * latents.get("torso_length", 0.0)
+    frame = Frame(sex, float(np.clip(torso, 500, 800)), latents, sizes)
+    frame.volumes_ml = dict(anatomy.volumes_ml)
+    _vary_sizes(frame)
+    _fit_composition(frame)
+    frame.marks = _marks(frame)
+    return frame
+
+
+def _fat_targets_ml(f: Frame) -> tuple[float, float]:
+    """Subcutaneous and visceral fat in the field [mL].
+
+    Fits to hedyPET (60 adults) on BMI by sex; the anatomy's own values win.
+    """
+    s, at = f.sizes, f.at
+    b = s["bmi"] - 25.0
+    size = (s["height_cm"] / (177.0 if f.sex == "M" else 166.0)) ** 2
+    if f.sex == "M":
+        under, inside = 12900.0 + 1450.0 * b, 3570.0 + 330.0 * b
+    else:
+        under, inside = 18900.0 + 1830.0 * b, 2420.0 + 215.0 * b
+    under = max(under, 3000.0 + 100.0 * s["bmi"]) * size
+    inside = max(inside, 1300.0) * size * (1.0 + 0.008 * (s["age"] - 50))
+    under *= math.exp(0.11 * at("subcutaneous_thickness") - 0.05 * at("visceral_share"))
+    inside *= math.exp(0.25 * at("visceral_share") + 0.10 * at("android_fat"))
+    v = f.volumes_ml
+    return v.get("subcutaneous_fat", under), v.get("visceral_fat", inside)
+
+
+def _fit_composition(f: Frame) -> None:
+    """Girth, fat layer and muscle wall that give mass, and both fats' volumes."""
+    under, inside = _fat_targets_ml(f)
+    s = f.sizes
+    girth = 1.0
+    f.outline = outline(f, girth)
+    for _ in range(5):
+        girth = min(max(girth * _girth_for_weight(f), 0.84), 1.2)
+        s["belly_fat"] *= min(max(under / _subcutaneous_ml(f), 0.5), 2.0)
+        s["belly_fat"] = min(max(s["belly_fat"], 2.0), 95.0)
+        f.outline = outline(f, girth)
+    for _ in range(4):
+        f.marks = _marks(f)
+        excess, perimeter = _cavity_excess_ml(f, inside)
+        s["wall_extra"] += min(max(1000.0 * excess / perimeter, -6.0), 10.0)
+        s["wall_extra"] = min(max(s["wall_extra"], -10.0), 24.0)
+        crowded, area = _upper_excess_ml(f)
+        s["upper_extra"] += min(max(1000.0 * crowded / area, -6.0), 6.0)
+        s["upper_extra"] = min(max(s["upper_extra"], -14.0), 0.0)
+        f.outline = outline(f, girth)
+
+
+def _upper_excess_ml(f: Frame) -> tuple[float, float]:
+    """Room under the domes beyond the organs there [mL], and its wall's area [mm²]."""
+    o, v = f.outline, f.volumes_ml
+    inside = (o.z < f.marks["dome"] - _DOME_MM) & (o.z > f.level(0.50))
+    step = o.z[1] - o.z[0]
+    room = float(superellipse_area(o.ac, o.bc, o.n)[inside].sum()) * step / 1000
+    organs = sum(v.get(k, _ABDOMINAL_ML[k]) for k in ("liver", "spleen", "stomach"))
+    area = float((math.pi * (o.ac + o.bc))[inside].sum()) * step
+    return room - 1.20 * organs - 700.0 * (f.torso_mm / 641), area
+
+
+def _subcutaneous_ml(f: Frame) -> float:
+    """Fat between skin and muscle in trunk, thighs, arms and breasts [mL]."""
+    o, s = f.outline, f.sizes
+    trunk = (o.z < 30) & (o.z > f.level(1.0))
+    skin = 2.0
+    ring = superellipse_area(o.a - skin, o.b - skin, o.n)
+    ring = ring - superellipse_area(o.am, o.bm, o.n)
+    total = float(ring[trunk].sum() * (o.z[1] - o.z[0]))
+    for girth, fat, length in (
+        (s["thigh_girth"], leg_fat(f) - skin, max(0.0, 830 - f.torso_mm)),
+        (s["upper_arm_girth"] * 0.92, 0.25 * s["belly_fat"], 290.0),
+    ):
+        r = girth / (2 * math.pi)
+        total += 2 * length * math.pi * ((r - skin) ** 2 - (r - skin - fat) ** 2)
+    return total / 1000.0 + 450.0 + (500.0 if f.sex == "F" else 0.0)
+
+
+def _cavity_excess_ml(f: Frame, fat_ml: float) -> tuple[float, float]:
+    """Room in the abdomen beyond organs and fat [mL], and its wall's area [mm²]."""
+    o, v = f.outline, f.volumes_ml
+    inside = (o.z < f.marks["dome"] - _DOME_MM) & (o.z > f.level(0.93))
+    step = o.z[1] - o.z[0]
+    room = float(superellipse_area(o.ac, o.bc, o.n)[inside].sum()) * step / 1000
+    organs = sum(v.get(k, usual) for k, usual in _ABDOMINAL_ML.items())
+    wall = (o.z < f.level(0.34)) & (o.z > f.level(0.72))
+    area = float((2 * math.pi * 0.5 * (o.ac + o.bc))[wall].sum()) * step
+    return room - organs - _OTHER_ABDOMINAL_ML * (f.torso_mm / 641) - fat_ml, area
+
+
+_DOME_MM = 30.0
+_OTHER_ABDOMINAL_ML = 900.0  # spine, psoas, vessels, pelvic organs
+_ABDOMINAL_ML = {
+    "liver": 1600.0, "spleen": 210.0, "kidney_left": 150.0, "kidney_right": 150.0,
+    "stomach": 280.0, "pancreas": 85.0, "small_bowel": 820.0, "colon": 850.0,
+    "urinary_bladder": 140.0, "gallbladder": 26.0,
+}  # fmt: skip
+
+
+def _vary_sizes(f: Frame) -> None:
+    s, at = f.sizes, f.at
+    chest = 1.0 + 0.03 * at("chest_aspect")
+    s["chest_breadth"] *= LYING["breadth"] / chest
+    s["chest_depth"] *= LYING["depth"] * chest * (1.0 + 0.001 * (s["age"] - 50))
+    android = at("android_fat") + (0.3 if f.sex == "M" else -0.2)
+    s["waist_breadth"] *= LYING["breadth"] * (
+        1.0 + 0.025 * android + 0.02 * at("waist_breadth") + 0.0008 * (s["age"] - 45)
+    )
+    s["waist_depth"] *= LYING["depth"] * (
+        1.0 + 0.03 * android + 0.0015 * (s["age"] - 45)
+    )
+    s["hip_breadth"] *= LYING["breadth"] * (
+        1.0 - 0.015 * android + 0.02 * at("hip_breadth")
+    )
+    s["hip_depth"] *= LYING["depth"]
+    s["biacromial"] *= 1.0 + 0.03 * at("shoulder_breadth")
+    s["bicristal"] *= 1.0 + 0.03 * at("pelvis_breadth")
+    s["belly_fat"] = 25.0 if f.sex == "F" else 15.0
+    s["wall_extra"] = s["upper_extra"] = 0.0
+    s["muscle"] = (
+        (1.0 if f.sex == "M" else 0.86)
+        * (1.0 + 0.10 * at("muscle_thickness"))
+        * (1.0 - 0.004 * (s["age"] - 45))
+        * (1.0 + 0.012 * (s["bmi"] - 25))
+    )
+
+
+def _girth_for_weight(f: Frame) -> float:
+    """Factor on trunk breadths by which the field holds its share of the weight."""
+    o = f.outline
+    trunk = (o.z < 30) & (o.z > f.level(1.02))
+    whole = superellipse_area(o.a, o.b, o.n)
+    lean = superellipse_area(o.am, o.bm, o.n)
+    step = o.z[1] - o.z[0]
+    lungs = f.volumes_ml.get("lung_left", 1450) + f.volumes_ml.get("lung_right", 1700)
+    kg = (
+        1e-6
+        * step
+        * (LEAN_DENSITY * lean[trunk] + FAT_DENSITY * (whole - lean)[trunk]).sum()
+        - 0.8e-3 * lungs
+    )
+    thigh = f.sizes["thigh_girth"] ** 2 / (4 * math.pi)
+    kg += 2e-6 * thigh * max(0.0, 830 - 1.02 * f.torso_mm)
+    arm = f.sizes["upper_arm_girth"] ** 2 / (4 * math.pi)
+    kg += 2e-6 * arm * 0.9 * 260 + 5.2
+    wanted = f.sizes["weight_kg"] * (
+        MASS_SHARE_IN_FIELD - 0.10 * (f.sizes["height_cm"] - 172) / 100
+    )
+    return float(np.clip(math.sqrt(max(wanted, 15.0) / kg), 0.86, 1.16))
+
+
+def _marks(f: Frame) -> dict[str, float]:
+    """Heights and places of the landmarks [mm]."""
+    at, u, v = f.at, f.level, f.volumes_ml
+    scale = f.torso_mm / 641.0
+    lungs = v.get("lung_left", 1450.0) + v.get("lung_right", 1700.0)
+    z = np.arange(-180.0, 0.0, 5.0)
+    o = f.outline.resampled(z)
+    area = float(np.mean(superellipse_area(o.ac, o.bc, o.n))) * 1e-3
+    reach = lungs / (0.72 * area) * (1.0 + 0.04 * at("lung_length_share"))
+    dome = -float(np.clip(reach, 118.0, 0.42 * f.torso_mm)) + 3.0 * at(
+        "diaphragm_height"
+    )
+    brain = v.get("brain", 1380.0)
+    vertex = 262.0 + 0.9 * (f.sizes["height_cm"] - 172) + 7.0 * at("neck_length")
+    return {
+        "scale": scale,
+        "dome": dome,
+        "dome_left": dome - 12.0 - 5.0 * at("diaphragm_asymmetry"),
+        "vertex": vertex,
+        "head": (brain / 1400.0) ** (1 / 3),
+        "hip": u(0.895),
+        "symphysis": u(0.945),
+        "crotch": u(1.03),
+        "back": float(np.interp(u(0.25), f.outline.z, f.outline.yc + f.outline.b)),
+    }
