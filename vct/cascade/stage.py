@@ -39,6 +39,7 @@ class SuperResolutionArchitecture:
     patch: int = 4
     channels: tuple[int, ...] = (96, 128)
     blocks: tuple[int, ...] = (2, 1)
+    gated: bool = True
 
 
 class BaseStage(nn.Module):
@@ -119,6 +120,7 @@ class SuperResolutionStage(nn.Module):
             channels=architecture.channels,
             blocks=architecture.blocks,
             condition=len(CONDITION) + 1,
+            gated=architecture.gated,
         )
 
     def denoise(

@@ -84,6 +84,9 @@ class TokenUNet(nn.Module):
         (the last level runs its blocks once).
     condition
         Length of the condition vector.
+    gated
+        Add to the output a predicted gain times the first ``out_channels`` inputs, so
+        that noise of more channels than the network is wide can be taken away.
     """
 
     def __init__(
@@ -94,6 +97,7 @@ class TokenUNet(nn.Module):
         channels: Sequence[int],
         blocks: Sequence[int],
         condition: int,
+        gated: bool = False,
         embedding: int = 256,
         octaves: int = 6,
     ) -> None:
@@ -122,7 +126,9 @@ class TokenUNet(nn.Module):
         self.merge = nn.ModuleList(nn.Conv3d(2 * w, w, 1) for w in channels[:-1])
         self.up_blocks = nn.ModuleList(stack(w, n) for w, n in inner[:-1])
         self.norm = ChannelNorm(channels[0])
-        self.head = nn.Conv3d(channels[0], out_channels, 3, padding=1)
+        self.gated = gated
+        outputs = 2 * out_channels if gated else out_channels
+        self.head = nn.Conv3d(channels[0], outputs, 3, padding=1)
         zero(self.head)
 
     def forward(self, tokens: Tensor, c_noise: Tensor, condition: Tensor) -> Tensor:
@@ -140,7 +146,11 @@ class TokenUNet(nn.Module):
             x = self.merge[level](torch.cat([self.up[level](x), skips[level]], dim=1))
             for block in self.up_blocks[level]:  # type: ignore[attr-defined]
                 x = block(x, embedding)
-        return self.head(F.silu(self.norm(x)))
+        out = self.head(F.silu(self.norm(x)))
+        if not self.gated:
+            return out
+        direct, gain = out.chunk(2, dim=1)
+        return direct + gain * tokens[:, : gain.shape[1]]
 
     def _embedding(self, c_noise: Tensor, condition: Tensor) -> Tensor:
         values = torch.cat([c_noise[:, None], condition], dim=1)

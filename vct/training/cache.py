@@ -43,11 +43,14 @@ def render_subject(
     return encode(phantom.ct_hu, phantom.suv), to_organs(phantom.labels)
 
 
-def build_cache(data: PhantomData, *, device: str) -> "PhantomCache":
+def build_cache(
+    data: PhantomData, *, device: str, held_out_only: bool = False
+) -> "PhantomCache":
     """Render what is missing of the training and held-out phantoms."""
     data.folder.mkdir(parents=True, exist_ok=True)
-    count = data.subjects + data.held_out
-    missing = [n for n in range(count) if not _path(data.folder, n, PARTS[-1]).exists()]
+    first = data.subjects if held_out_only else 0
+    wanted = range(first, data.subjects + data.held_out)
+    missing = [n for n in wanted if not _path(data.folder, n, PARTS[-1]).exists()]
     if missing:
         chunks = [missing[w :: data.workers] for w in range(data.workers)]
         jobs = [(data, chunk, device) for chunk in chunks if chunk]

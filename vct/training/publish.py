@@ -63,7 +63,7 @@ def publish(
     card = _card(out, runs, settings, name=name, device_name=device_name)
     _write(card, out)
     cascade = Cascade.load(load_card(out), device=device)
-    cache = build_cache(settings["segmenter"].data, device=device)
+    cache = build_cache(settings["segmenter"].data, device=device, held_out_only=True)
     card["metrics"] = {
         "segmenter_on_held_out_phantoms": _accuracy(cascade, cache, False),
         "segmenter_on_held_out_phantoms_through_cascade": _accuracy(
