@@ -7,11 +7,11 @@ pydicom as a whole takes three times as long.
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_data_element, write_file_meta_info
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from vct.dicom.uid import uid
 
-IMPLEMENTATION_UID = uid("implementation")
+IMPLEMENTATION_UID = UID(uid("implementation"))
 _ENCODING = ["utf8"]
 
 
@@ -40,8 +40,8 @@ def preamble_and_meta(sop_class: str, sop_uid: str) -> bytes:
     """Preamble, prefix and File Meta Information (DICOM PS3.10 7.1)."""
     meta = FileMetaDataset()
     meta.FileMetaInformationVersion = b"\x00\x01"
-    meta.MediaStorageSOPClassUID = sop_class
-    meta.MediaStorageSOPInstanceUID = sop_uid
+    meta.MediaStorageSOPClassUID = UID(sop_class)
+    meta.MediaStorageSOPInstanceUID = UID(sop_uid)
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.ImplementationClassUID = IMPLEMENTATION_UID
     meta.ImplementationVersionName = "VCT"

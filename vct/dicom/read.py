@@ -125,9 +125,10 @@ def _bq_ml_per_suv(path: Path, ds: Dataset) -> float:
     """Activity concentration of SUV 1 by the QIBA vendor-neutral rules, for BQML."""
     wanted: dict[str, Any] = {"Units": "BQML", "DecayCorrection": "START"}
     for keyword, value in wanted.items():
-        if ds.get(keyword) != value:
+        found = ds.get(keyword)
+        if found != value:
             raise CohortError(
-                f"{path}: {keyword} is {ds.get(keyword)}; SUV is read from {value} only."
+                f"{path}: {keyword} is {found}; SUV is read from {value} only."
             )
     if not {"ATTN", "DECY"} <= set(ds.get("CorrectedImage") or ()):
         raise CohortError(

@@ -62,6 +62,7 @@ def organ_segmentation(
         device_serial_number="1",
         content_description="Organs found by the bundled segmenter on the CT",
         content_label="ORGANS",
+        content_creator_name="VCT^Segmenter",
     )
     add_series(ds, "SEG", TITLE, study, uids)
     ds.SyntheticData = "YES"

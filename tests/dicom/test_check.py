@@ -1,0 +1,60 @@
+"""Refused early, in the user's words."""
+
+import math
+from typing import Any
+
+import pytest
+
+from tests.dicom.people import Person, a_protocol, a_study
+from vct.dicom import check_subject
+from vct.errors import SpecError
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sex": "O"}, "sex is 'O'; SUV readers accept F or M only"),
+        ({"weight_kg": 0.0}, "weight_kg is 0.0; expected 1 to 500 kg"),
+        ({"weight_kg": math.nan}, "weight_kg is nan"),
+        ({"height_m": 164.3}, "height_m is 164.3; expected 0.3 to 2.8 m"),
+        ({"injected_mbq": 3e8}, "injected_mbq is 300000000.0"),
+        ({"uptake_min": -1.0}, "uptake_min is -1.0; expected 0 to 600 min"),
+    ],
+)
+def test_a_subject_without_suv_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpecError, match="subject S0001: ") as error:
+        check_subject(Person(**change))
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("Simulated scanner", "begins with 'SI'"),
+        ("Virtual Image Co", "contains 'GE'"),
+        ("  ge-like", "begins with 'GE'"),
+        ("Acti", "contains 'CTI'"),
+        ("", "empty"),
+    ],
+)
+def test_a_manufacturer_like_a_vendor_is_refused(name: str, reason: str) -> None:
+    with pytest.raises(SpecError, match=r"protocol\.scanner\.manufacturer") as error:
+        a_study(protocol=a_protocol(manufacturer=name))
+    assert reason in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["VCT project", "Synthetic", "Virtual trials"])
+def test_neutral_manufacturers_pass(name: str) -> None:
+    assert a_study(protocol=a_protocol(manufacturer=name)).n_beds == 4
+
+
+@pytest.mark.parametrize("protocol", [{"duration_s": 90.5}, {"beds": 0}])
+def test_beds_that_headers_cannot_hold_are_refused(protocol: dict[str, Any]) -> None:
+    with pytest.raises(SpecError, match=r"protocol\.beds\."):
+        a_study(protocol=a_protocol(**protocol))
+
+
+@pytest.mark.parametrize("text", ["10:00", "25:00:00", "10:00:00.5", "noon"])
+def test_a_study_time_is_in_whole_seconds(text: str) -> None:
+    with pytest.raises(SpecError, match="Write HH:MM:SS"):
+        a_study(study_time=text)

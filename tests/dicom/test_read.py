@@ -1,0 +1,105 @@
+"""Back from disk: the same numbers, or one clear message."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+
+from tests.dicom.people import Person, a_study, some_images
+from vct.dicom import read_series, write_subject
+from vct.errors import CohortError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_subject(some_images(), Person(), a_study(), tmp_path / "S0001")
+    return tmp_path / "S0001"
+
+
+def rewrite(path: Path, **changes: object) -> None:
+    ds = pydicom.dcmread(path)
+    for keyword, value in changes.items():
+        setattr(ds, keyword, value)
+    ds.save_as(path)
+
+
+def test_what_was_written_is_read(folder: Path) -> None:
+    images = some_images()
+    ct, pet = read_series(folder, "CT"), read_series(folder / "PT", "PT")
+    assert (ct.quantity, pet.quantity) == ("HU", "SUV")
+    np.testing.assert_array_equal(ct.voxels, images.ct_hu())
+    np.testing.assert_allclose(pet.voxels, images.suv(), rtol=1e-6, atol=0)
+    assert ct.grid == pet.grid == images.grid
+
+
+def test_file_names_do_not_matter(folder: Path) -> None:
+    before = read_series(folder, "PT").voxels
+    for path in list((folder / "PT").glob("*.dcm")):
+        path.rename(path.with_name(f"{99 - int(path.stem)}.dcm"))
+    np.testing.assert_array_equal(read_series(folder, "PT").voxels, before)
+
+
+@pytest.mark.parametrize("keep", [0, 100, 1500, -2])
+def test_a_truncated_file(folder: Path, keep: int) -> None:
+    path = folder / "CT" / "0005.dcm"
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(CohortError, match=r"0005\.dcm is truncated or no DICOM"):
+        read_series(folder, "CT")
+
+
+@pytest.mark.parametrize("modality", ["CT", "PT"])
+def test_a_missing_slice(folder: Path, modality: str) -> None:
+    (folder / modality / "0005.dcm").unlink()
+    with pytest.raises(CohortError, match="a slice is missing above z = -188"):
+        read_series(folder, modality)  # type: ignore[arg-type]
+
+
+def test_a_missing_last_slice_of_pet(folder: Path) -> None:
+    (folder / "PT" / "0012.dcm").unlink()
+    with pytest.raises(CohortError, match="11 files, but the header says 12 slices"):
+        read_series(folder, "PT")
+
+
+def test_a_double_slice(folder: Path) -> None:
+    shutil.copy(folder / "CT" / "0003.dcm", folder / "CT" / "0013.dcm")
+    with pytest.raises(CohortError, match="two slices lie at z = -192"):
+        read_series(folder, "CT")
+
+
+def test_mixed_series(folder: Path) -> None:
+    other = folder.parent / "S0002"
+    write_subject(some_images(), Person(subject_id="S0002"), a_study(), other)
+    shutil.copy(other / "CT" / "0003.dcm", folder / "CT" / "0003.dcm")
+    with pytest.raises(CohortError, match=r"mixes series: 0003\.dcm"):
+        read_series(folder, "CT")
+
+
+def test_another_modality(folder: Path) -> None:
+    with pytest.raises(CohortError, match="is PT, not CT"):
+        read_series(folder / "PT", "CT")
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    with pytest.raises(CohortError, match="holds no DICOM files"):
+        read_series(tmp_path, "CT")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"Units": "CNTS"}, "Units is CNTS; SUV is read from BQML only"),
+        ({"DecayCorrection": "ADMIN"}, "DecayCorrection is ADMIN"),
+        ({"CorrectedImage": ["DECY"]}, "correction of attenuation and decay"),
+        ({"PatientWeight": None}, "does not allow SUV"),
+    ],
+)
+def test_a_header_without_suv(
+    folder: Path, change: dict[str, object], message: str
+) -> None:
+    for path in (folder / "PT").glob("*.dcm"):
+        rewrite(path, **change)
+    with pytest.raises(CohortError) as error:
+        read_series(folder, "PT")
+    assert message in str(error.value)
