@@ -8,8 +8,8 @@ numbers only, no person's measurements.
 
 The model: ln(quantity) = β · (1, male, age, ln height, ln BMI) + residual, fitted with
 a ridge; residuals are jointly normal with a correlation shrunk towards none. Means of
-liver, heart and kidneys are then moved to AutoPET's published values at the demographics
-of AutoPET's people.
+liver, heart and kidneys are then moved to AutoPET's published values at the
+demographics of AutoPET's people.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from vct.phantom.population import REGRESSORS, regressors
+from vct.phantom.population import REGRESSORS, draw_quantities, regressors
 
 RIDGE = 2.0  # as if two extra people had no slope
 CORRELATION_SHRINKAGE = 0.25  # of 60 people; towards the identity
@@ -100,8 +100,13 @@ def fit_people(data: Path) -> Fit:
     organs = pd.read_csv(data / "hedypet" / "organs.csv")
     design = np.stack(
         [
-            regressors(p.sex, AGE_BAND_MIDDLE[p.age_band], p.height_m, p.bmi_kg_m2)
-            for p in people.itertuples()
+            regressors(
+                str(p["sex"]),
+                AGE_BAND_MIDDLE[str(p["age_band"])],
+                float(p["height_m"]),
+                float(p["bmi_kg_m2"]),
+            )
+            for _, p in people.iterrows()
         ]
     )
     table = _quantities(organs).loc[people.index]
@@ -140,19 +145,19 @@ def autopet_shifts(data: Path, fit: Fit) -> dict[str, dict[str, float]]:
     table = pd.read_csv(data / "autopet" / "organ_reference_by_sex.csv")
     table = table[table.source == "AutoPET"]
     shifts: dict[str, dict[str, float]] = {}
-    for row in table[table.metric.isin(["volume", "SUVmean"])].itertuples():
-        organ = _AUTOPET_NAME[row.organ]
-        kind = "volume_ml" if row.metric == "volume" else "suv"
+    for _, row in table[table.metric.isin(["volume", "SUVmean"])].iterrows():
+        organ, sex = _AUTOPET_NAME[str(row["organ"])], str(row["sex"])
+        kind = "volume_ml" if row["metric"] == "volume" else "suv"
         parts = ["kidney_left", "kidney_right"] if organ == "kidneys" else [organ]
-        x = regressors(row.sex, **AUTOPET_PEOPLE[row.sex])
+        x = regressors(sex, **AUTOPET_PEOPLE[sex])
         expected = 0.0
         for part in parts:
             n = fit.quantities.index(f"{kind}/{part}")
             mean = np.exp(fit.coefficients[n] @ x + fit.residual_sd[n] ** 2 / 2)
             expected += mean / (1 if kind == "volume_ml" else len(parts))
         for part in parts:
-            shift = float(np.log(float(row.mean) / expected))
-            shifts.setdefault(f"{kind}/{part}", {})[row.sex] = round(shift, 4)
+            shift = float(np.log(float(row["mean"]) / expected))
+            shifts.setdefault(f"{kind}/{part}", {})[sex] = round(shift, 4)
     return shifts
 
 
@@ -186,13 +191,72 @@ def fitted(data: Path) -> dict[str, Any]:
     }
 
 
+def compare(data: Path, *, draws: int, seed: int) -> pd.DataFrame:
+    """People against draws at their own demographics, by quantity and sex.
+
+    ``difference_se`` is the difference of means in standard errors of the people's
+    mean, ``sd_ratio`` the draws' SD over the people's. Quantities moved to AutoPET
+    (``moved``) are meant to differ.
+    """
+    people = pd.read_csv(data / "hedypet" / "subjects.csv").set_index("subject")
+    table = _quantities(pd.read_csv(data / "hedypet" / "organs.csv")).loc[people.index]
+    rng = np.random.default_rng(seed)
+    made = {}
+    for name, person in people.iterrows():
+        who = _Someone(
+            str(person["sex"]),
+            AGE_BAND_MIDDLE[str(person["age_band"])],
+            float(person["height_m"]),
+            float(person["bmi_kg_m2"]),
+        )
+        made[name] = pd.DataFrame([draw_quantities(who, rng) for _ in range(draws)])
+    rows = []
+    for sex in ("F", "M"):
+        names = people.index[people["sex"] == sex]
+        drawn = pd.concat([made[name] for name in names])
+        for quantity in table.columns:
+            real = table.loc[names, quantity]
+            error = real.std() / len(real) ** 0.5
+            rows.append(
+                {
+                    "quantity": quantity,
+                    "sex": sex,
+                    "people": real.mean(),
+                    "draws": drawn[quantity].mean(),
+                    "difference_se": (drawn[quantity].mean() - real.mean()) / error,
+                    "sd_ratio": drawn[quantity].std() / real.std(),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+@dataclass(frozen=True)
+class _Someone:
+    sex: str
+    age_years: float
+    height_m: float
+    bmi_kg_m2: float
+
+
 def main() -> None:
     """Command line of this module."""
     parser = argparse.ArgumentParser(description="Fit the phantom population.")
     parser.add_argument("data", type=Path, help="folder with hedypet/ and autopet/")
-    parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument("-o", "--out", type=Path, help="write the fitted table")
+    parser.add_argument(
+        "--compare", action="store_true", help="print people against draws"
+    )
     args = parser.parse_args()
-    args.out.write_text(json.dumps(fitted(args.data), indent=1) + "\n")
+    if args.out:
+        table = fitted(args.data)
+        if args.out.exists():  # what was measured on rendered phantoms stays
+            before = json.loads(args.out.read_text())
+            if "reading_correction" in before:
+                table["reading_correction"] = before["reading_correction"]
+        args.out.write_text(json.dumps(table, indent=1) + "\n")
+    if args.compare:
+        found = compare(args.data, draws=100, seed=0)
+        print(found.round(2).to_string(index=False))
 
 
 if __name__ == "__main__":
