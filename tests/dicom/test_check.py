@@ -1,6 +1,7 @@
 """Refused early, in the user's words."""
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tests.dicom.people import Person, a_protocol, a_study
 from vct.dicom import check_subject
 from vct.errors import SpecError
+from vct.spec.protocol import Beds, Scanner
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,11 @@ def test_a_manufacturer_like_a_vendor_is_refused(name: str, reason: str) -> None
     with pytest.raises(SpecError, match=r"protocol\.scanner\.manufacturer") as error:
         a_study(protocol=a_protocol(manufacturer=name))
     assert reason in str(error.value)
+
+
+def test_the_scanner_and_beds_of_a_spec_pass_as_they_come() -> None:
+    protocol = SimpleNamespace(scanner=Scanner(), beds=Beds(), header_only=False)
+    assert a_study(protocol=protocol).n_beds == 1
 
 
 @pytest.mark.parametrize("name", ["VCT project", "Synthetic", "Virtual trials"])

@@ -24,7 +24,8 @@ def header_text(path: Path) -> str:
     for referenced in ds.get("ReferencedSeriesSequence", ()):
         first = list(referenced.ReferencedInstanceSequence)[:1]
         referenced.ReferencedInstanceSequence = first
-    return "\n".join(line.rstrip() for line in str(ds).splitlines()) + "\n"
+    lines = [line.rstrip() for line in str(ds).splitlines()]
+    return "\n".join([*lines, f"Image Comments: {ds.ImageComments}", ""])
 
 
 @pytest.mark.parametrize("modality", ["CT", "PT", "SEG"])

@@ -23,7 +23,7 @@ from vct.volume import StoredImages
 
 HERE = Path(__file__).parent
 UNKNOWN_TAG = "(0x0008,0x001c)"  # Synthetic Data: newer than dicom3tools
-CALCULATE_SUV = "node_modules/@cornerstonejs/calculate-suv"
+CALCULATE_SUV = "@cornerstonejs/calculate-suv"
 
 
 @dataclass(frozen=True)
@@ -243,7 +243,12 @@ def _module(name: str) -> Callable[[], str | None]:
 def _node_module() -> str | None:
     if not shutil.which("node"):
         return "node is not installed"
-    if not (HERE / CALCULATE_SUV).is_dir():
+    found = subprocess.run(
+        ["node", "-e", f"require.resolve('{CALCULATE_SUV}')"],
+        cwd=HERE,
+        capture_output=True,
+    )
+    if found.returncode:
         return "calculate-suv is not installed: run 'npm install' in tests/tools"
     return None
 

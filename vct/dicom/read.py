@@ -18,7 +18,7 @@ _SPACING_TOLERANCE = 1e-3  # relative; our own files keep 1e-6
 _SAME = ("SeriesInstanceUID", "Rows", "Columns", "PixelSpacing")
 
 
-def read_series(folder: Path, modality: Literal["CT", "PT"]) -> Volume:
+def read_series(folder: Path | str, modality: Literal["CT", "PT"]) -> Volume:
     """Read a CT or PET series.
 
     Parameters
