@@ -1,0 +1,25 @@
+"""Who is in the trial: spec → table of subjects."""
+
+from vct.subjects.sample import sample_subjects
+from vct.subjects.table import (
+    COLUMNS,
+    SCHEMA_VERSION,
+    Column,
+    Subject,
+    read_subjects,
+    share_outside,
+    subject_ids,
+    write_subjects,
+)
+
+__all__ = [
+    "COLUMNS",
+    "SCHEMA_VERSION",
+    "Column",
+    "Subject",
+    "read_subjects",
+    "sample_subjects",
+    "share_outside",
+    "subject_ids",
+    "write_subjects",
+]

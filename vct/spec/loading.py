@@ -1,0 +1,348 @@
+"""YAML → CohortSpec; every problem at once, with file, line, column and caret."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from vct.errors import SpecError
+from vct.spec.cohort import SHAPED, CohortSpec, problems
+from vct.spec.distributions import KINDS
+from vct.spec.expression import suggestion
+from vct.spec.part import Location
+
+_MAX_NODES = 100_000  # a spec, not a bomb of aliases
+_MAX_DEPTH = 50
+
+
+@dataclass(frozen=True, order=True)
+class _Problem:
+    """Where (from 0), under which path, what."""
+
+    line: int
+    column: int
+    path: str
+    message: str
+
+
+def load_spec(path: str | Path) -> CohortSpec:
+    """Read a cohort's spec.
+
+    Raises
+    ------
+    SpecError
+        With every problem of the file, sorted by line: ``file:line:column  key:
+        message``, the line itself and a caret.
+    """
+    path = Path(path)
+    text = _read(path)
+    document = _Document(path, text)
+    if document.problems:
+        raise document.error()
+    try:
+        return CohortSpec.model_validate(document.data, context={"folder": path.parent})
+    except ValidationError as error:
+        document.add(error)
+        document.add_remaining(error, path.parent)
+    raise document.error()
+
+
+def _read(path: Path) -> str:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise SpecError(
+            f"{path}: there is no such file. 'vct new {path.name}' writes an example."
+        ) from None
+    except OSError as error:
+        raise SpecError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise SpecError(
+            f"{path}: is not UTF-8 text (byte {error.start}). Is it a YAML file?"
+        ) from None
+    return text
+
+
+class _Document:
+    """A YAML text as plain data, with the place of every key and value."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path = path
+        self.lines = text.splitlines()
+        self.problems: set[_Problem] = set()
+        self.data: Any = None
+        self._yaml = YAML(typ="safe", pure=True)
+        self._count = 0
+        try:
+            self.root = self._yaml.compose(text)
+        except MarkedYAMLError as error:
+            self._add_syntax(error)
+            return
+        except (YAMLError, ValueError) as error:
+            self._problem(0, 0, "", f"is no YAML ({error})")
+            return
+        if self.root is None:
+            raise SpecError(
+                f"{path}: is empty. 'vct new other.yaml' writes an example to start "
+                "from."
+            )
+        self.data = self._plain(self.root, ())
+        if not self.problems and not isinstance(self.data, dict):
+            self._problem(0, 0, "", "must be keys with values, such as 'version: 1'")
+
+    def error(self) -> SpecError:
+        """All problems as one error."""
+        return SpecError("\n".join(map(self._show, sorted(self.problems))))
+
+    def add(self, error: ValidationError) -> None:
+        """Take over what pydantic found."""
+        for item in error.errors(include_url=False):
+            loc = item["loc"]
+            if item["type"] == "problems":
+                for below, message in item["ctx"]["problems"]:
+                    self._at((*loc, *below), message)
+            elif item["type"] == "extra_forbidden":
+                known = _keys_beside(loc)
+                hint = f"; {suggestion(str(loc[-1]), known)}" if known else ""
+                self._at(loc, f"unknown key{hint}", on_key=True)
+            else:
+                self._at(loc, _message(dict(item)))
+
+    def add_remaining(self, error: ValidationError, folder: Path) -> None:
+        """Check what does not fit together among the parts that are right."""
+        wrong = {item["loc"][0] for item in error.errors() if item["loc"]}
+        if not wrong:
+            return  # all parts were right, and have been checked together
+        parts: dict[str, Any] = {}
+        data = CohortSpec._from_file(self.data, _Context({"folder": folder}))
+        for name in SHAPED:
+            field = CohortSpec.model_fields[name]
+            if name in wrong:
+                continue
+            if name not in data:
+                if not field.is_required():
+                    parts[name] = field.get_default()
+                continue
+            parts[name] = TypeAdapter(field.rebuild_annotation()).validate_python(
+                data[name]
+            )
+        for loc, message in problems(parts):
+            self._at(loc, message)
+
+    def _add_syntax(self, error: MarkedYAMLError) -> None:
+        mark = error.problem_mark or error.context_mark
+        what = str(error.problem or error.context or "cannot be understood")
+        if "'\\t'" in what or "tab" in what:
+            what += "; indent with spaces"
+        context = f" {error.context}" if error.context and error.problem else ""
+        line, column = (mark.line, mark.column) if mark is not None else (0, 0)
+        self._problem(line, column, "", f"is no YAML{context}: {what}")
+
+    def _plain(self, node: Node, above: tuple[Node, ...]) -> Any:
+        """Node as dict, list or scalar."""
+        self._count += 1
+        if any(node is parent for parent in above) or len(above) > _MAX_DEPTH:
+            self._mark(node, "is nested in itself, or too deeply")
+            return None
+        if self._count > _MAX_NODES:
+            raise SpecError(f"{self.path}: has more than {_MAX_NODES} values")
+        if isinstance(node, MappingNode):
+            return self._mapping(node, above)
+        if isinstance(node, SequenceNode):
+            return [self._plain(child, (*above, node)) for child in node.value]
+        return self._scalar(node)
+
+    def _mapping(self, node: MappingNode, above: tuple[Node, ...]) -> dict[Any, Any]:
+        data: dict[Any, Any] = {}
+        first: dict[Any, Node] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, ScalarNode):
+                self._mark(key_node, "a key must be a word or a number")
+                continue
+            key = self._scalar(key_node)
+            if key in first:
+                line = first[key].start_mark.line + 1
+                self._mark(key_node, f"'{key}' is there twice; first in line {line}")
+            first.setdefault(key, key_node)
+            data[key] = self._plain(value_node, (*above, node))
+        return data
+
+    def _scalar(self, node: Node) -> Any:
+        try:
+            return self._yaml.constructor.construct_object(node, deep=True)
+        except (YAMLError, ValueError, TypeError, OverflowError):
+            self._mark(
+                node, f"{node.value!r} with the tag {node.tag} is not understood"
+            )
+            return None
+
+    def _mark(self, node: Node, message: str) -> None:
+        self._problem(node.start_mark.line, node.start_mark.column, "", message)
+
+    def _at(self, loc: Location, message: str, *, on_key: bool = False) -> None:
+        line, column, path = self.locate(loc, on_key=on_key)
+        self._problem(line, column, path, message)
+
+    def _problem(self, line: int, column: int, path: str, message: str) -> None:
+        self.problems.add(_Problem(line, column, path, message))
+
+    def locate(self, loc: Location, *, on_key: bool = False) -> tuple[int, int, str]:
+        """Line and column (from 0) and dotted path of what pydantic calls ``loc``.
+
+        The tag of a union names no key of the document and is passed over; a missing
+        key is reported at the mapping that should hold it.
+        """
+        node, place, path = self.root, self.root, ""
+        for depth, part in enumerate(loc):
+            last = depth == len(loc) - 1
+            found = _child(node, part)
+            if found is None:
+                if last and isinstance(part, str) and not _is_tag(part, node):
+                    path += f".{part}"
+                continue
+            key, node = found
+            block = key is not None and not isinstance(node, ScalarNode)
+            place = key if key is not None and ((last and on_key) or block) else node
+            path += f"[{part}]" if key is None else f".{part}"
+        mark = place.start_mark
+        return mark.line, mark.column, path.lstrip(".")
+
+    def _show(self, problem: _Problem) -> str:
+        where = f"{self.path}:{problem.line + 1}:{problem.column + 1}"
+        path = f"{problem.path}: " if problem.path else ""
+        head = f"{where}  {path}{problem.message}"
+        if problem.line >= len(self.lines):
+            return head
+        line = self.lines[problem.line].replace("\t", " ")
+        number = f"{problem.line + 1:5d} | "
+        caret = " " * (len(number) - 2) + "| " + " " * problem.column + "^"
+        return f"{head}\n{number}{line.rstrip()}\n{caret}"
+
+
+@dataclass(frozen=True)
+class _Context:
+    """As much of pydantic's ValidationInfo as a spec looks at."""
+
+    context: dict[str, Any]
+
+
+def _child(node: Node, part: str | int) -> tuple[Node | None, Node] | None:
+    """Key and value of a mapping, or the item of a sequence."""
+    if isinstance(node, MappingNode):
+        for key, value in node.value:
+            if isinstance(key, ScalarNode) and _same(key.value, part):
+                return key, value
+    if isinstance(node, SequenceNode) and isinstance(part, int):
+        return None, node.value[part]
+    return None
+
+
+def _same(text: str, part: str | int | float) -> bool:
+    if text == str(part):
+        return True
+    try:
+        return float(text) == float(part)
+    except ValueError:
+        return False
+
+
+_TAGS = {*KINDS, "number", "by_sex", "by_age", "[key]"}
+
+
+def _is_tag(part: str, node: Node) -> bool:
+    """Whether a part of ``loc`` only names the branch of a union."""
+    return part in _TAGS or not part.isidentifier() or part[0].isupper()
+
+
+def _message(item: dict[str, Any]) -> str:
+    """Pydantic's finding in our words."""
+    given, context = item.get("input"), item.get("ctx", {})
+    match item["type"]:
+        case "missing":
+            return "missing"
+        case "union_tag_not_found":
+            return (
+                f"must be a number or a distribution such as {{kind: normal, mean: 60, "
+                f"sd: 10}}{_got(given)}"
+            )
+        case "union_tag_invalid":
+            return (
+                f"unknown kind '{context['tag']}'; {suggestion(context['tag'], KINDS)}"
+            )
+        case "literal_error":
+            hint = suggestion(str(given), context["expected"].replace("'", "").split())
+            near = f"; {hint}" if hint.startswith("did") else ""
+            return f"must be {context['expected']}{_got(given)}{near}"
+        case "value_error":
+            return str(context["error"])
+        case "string_pattern_mismatch":
+            return f"must hold no backslash and no control characters{_got(given)}"
+        case "model_type" | "dict_type" | "model_attributes_type":
+            return f"must be keys with values{_got(given)}"
+        case "tuple_type":
+            return f"must be a list, such as [a, b] or lines with '- '{_got(given)}"
+        case "bool_type":
+            return f"must be true or false{_got(given)}"
+        case "date_type" | "date_from_datetime_parsing" | "date_parsing":
+            return f"must be a date such as 2026-01-31{_got(given)}"
+    text = str(item["msg"]).removeprefix("Input should ").removeprefix("be ")
+    return f"must be {text}{_got(given)}" if text != item["msg"] else text
+
+
+def _got(given: Any) -> str:
+    if given is None:
+        return ", but is empty"
+    if isinstance(given, dict | list | tuple):
+        return ""
+    return f", not {given!r}" if isinstance(given, str) else f", not {_yaml(given)}"
+
+
+def _yaml(given: Any) -> str:
+    return str(given).lower() if isinstance(given, bool) else str(given)
+
+
+def _keys_beside(loc: Location) -> list[str]:
+    """Keys the mapping of an unknown key may have, by walking the JSON Schema."""
+    from vct.spec.schema import json_schema
+
+    schema = json_schema()
+    options: list[dict[str, Any]] = [schema]
+    for part in loc[:-1]:
+        stepped = [s for o in options for s in _step(schema, o, part)]
+        options = stepped or options
+    return sorted(
+        {k for o in options for k in _resolved(schema, o).get("properties", {})}
+    )
+
+
+def _step(
+    schema: dict[str, Any], option: dict[str, Any], part: str | int
+) -> Iterator[dict[str, Any]]:
+    """Schemas one key, item or branch further down."""
+    option = _resolved(schema, option)
+    branches = option.get("oneOf", []) + option.get("anyOf", [])
+    for branch in branches:
+        target = _resolved(schema, branch)
+        kind = target.get("properties", {}).get("kind", {}).get("const")
+        if part == kind or part in target.get("properties", {}):
+            yield target
+        yield from _step(schema, branch, part)
+    if part in option.get("properties", {}):
+        yield option["properties"][part]
+    elif isinstance(part, int) and "items" in option:
+        yield option["items"]
+    elif isinstance(option.get("additionalProperties"), dict):
+        yield option["additionalProperties"]
+
+
+def _resolved(schema: dict[str, Any], option: dict[str, Any]) -> dict[str, Any]:
+    """Follow a reference."""
+    if "$ref" in option:
+        target: dict[str, Any] = schema["$defs"][option["$ref"].rsplit("/", 1)[1]]
+        return target
+    return option
