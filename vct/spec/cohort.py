@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from vct.errors import SpecError
-from vct.spec.contradiction import Ranges, find_contradiction
+from vct.spec.contradiction import Ranges, find_contradictions
 from vct.spec.distributions import SexShares, support
 from vct.spec.expression import Node, parse
 from vct.spec.fixed import find_table, read_fixed
@@ -74,13 +74,7 @@ class CohortSpec(Part):
     @classmethod
     def _from_file(cls, data: Any, info: ValidationInfo) -> Any:
         """Find the table of subjects and take the size from its rows."""
-        file = data.get("subjects_file") if isinstance(data, Mapping) else None
-        if not isinstance(file, str | Path):
-            return data
-        path = find_table(Path((info.context or {}).get("folder", ".")), Path(file))
-        changed = {**data, "subjects_file": path}
-        changed.setdefault("size", _rows(path))
-        return changed
+        return resolve_table(data, Path((info.context or {}).get("folder", ".")))
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -99,6 +93,23 @@ class CohortSpec(Part):
     def rules_of(self, arm: ArmSpec) -> tuple[str, ...]:
         """Rules of an arm: the cohort's and its own."""
         return self.eligibility + arm.eligibility
+
+
+def resolve_table(data: Any, folder: Path) -> Any:
+    """Data of a spec with the path of its table, and the size from the table's rows.
+
+    Parameters
+    ----------
+    folder
+        Of the spec, from which the table is named.
+    """
+    file = data.get("subjects_file") if isinstance(data, Mapping) else None
+    if not isinstance(file, str | Path):
+        return data
+    path = find_table(folder, Path(file))
+    changed = {**data, "subjects_file": path}
+    changed.setdefault("size", _rows(path))
+    return changed
 
 
 def _rows(path: Path) -> int:
@@ -223,21 +234,24 @@ def _arm_problems(parts: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _contradictions(parts: Mapping[str, Any]) -> Iterator[Problem]:
     """Rules no subject of an arm, or of a quota in it, can meet."""
-    if not {"eligibility", "arms", "population", "quotas"} <= parts.keys():
+    if "eligibility" not in parts or "arms" not in parts:
         return
     common = [(rule, parse(rule)) for rule in parts["eligibility"]]
-    told: set[tuple[str, str]] = set()
+    told: set[str] = set()
     for i, arm in enumerate(parts["arms"]):
-        population = arm.population or parts["population"]
+        population = arm.population or parts.get("population")
         own = [(rule, parse(rule)) for rule in arm.eligibility]
-        for j, quota in enumerate([None, *parts["quotas"]], start=-1):
-            ranges, texts = _given(population, quota)
-            pair = find_contradiction([*common, *own], ranges, texts)
-            if pair is None or pair in told:
+        for j, quota in enumerate([None, *parts.get("quotas", ())], start=-1):
+            only = _only_sex(population, None)
+            if quota is not None and only and quota.sex not in (None, only):
+                message = f"'{quota.name}': everybody in the population is {only}"
+                yield ("quotas", j), message
                 continue
-            told.add(pair)
-            at = _place(pair, common, own, i, j)
-            yield at, _sentence(pair, arm, own)
+            ranges, texts = _given(population, quota)
+            for pair in find_contradictions([*common, *own], ranges, texts):
+                if not told & set(pair):
+                    yield _place(pair, common, own, i, j), _sentence(pair, arm, own)
+                told |= {s for s in pair if not s.startswith(_GIVEN)}
 
 
 def _place(
@@ -264,14 +278,14 @@ def _place(
     )
 
 
+_GIVEN = ("the population", "quota '")  # sources that are no rules
+
+
 def _sentence(pair: tuple[str, str], arm: ArmSpec, own: list[tuple[str, Node]]) -> str:
-    first, second = (
-        source if source.startswith(("the population", "quota ")) else f"'{source}'"
-        for source in pair
-    )
+    first, second = (s if s.startswith(_GIVEN) else f"'{s}'" for s in pair)
     where = f" in arm '{arm.name}'" if own else ""
     if pair[0] == pair[1]:
-        return f"nobody can meet {first}{where}: the population has no such values"
+        return f"nobody in the population meets {first}{where}"
     return f"{first} and {second} cannot both hold{where}; nobody would be eligible"
 
 
@@ -300,7 +314,7 @@ def _given(
         high,
         f"the population (weight_kg {low:g} to {high:g})",
     )
-    texts = {"sex": ("F", "M") if sex is None else (sex,)}
+    texts: dict[str, tuple[str, ...]] = {"sex": (sex,) if sex else ("F", "M")}
     if population is not None:
         texts["diagnosis"] = _diagnoses(population)
     return ranges, texts

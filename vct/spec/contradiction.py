@@ -6,7 +6,7 @@ found here is found by drawing.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vct.spec.expression import (
@@ -81,12 +81,12 @@ Ranges = Mapping[str, tuple[float, float, str]]
 """Lowest and highest value of a column and what says so."""
 
 
-def find_contradiction(
-    rules: Iterable[tuple[str, Node]],
+def find_contradictions(
+    rules: Sequence[tuple[str, Node]],
     ranges: Ranges,
     texts: Mapping[str, Iterable[str]],
-) -> tuple[str, str] | None:
-    """The first two sources that cannot both hold, or None.
+) -> list[tuple[str, str]]:
+    """Pairs of sources that cannot both hold.
 
     Parameters
     ----------
@@ -97,22 +97,40 @@ def find_contradiction(
     texts
         What the population gives each text column.
     """
+    empty = [source for low, high, source in ranges.values() if not low <= high]
+    if empty:
+        return [(source, source) for source in empty]
+    pairs: list[tuple[str, str]] = []
+    left = list(rules)
+    while (found := _first_contradiction(left, ranges, texts)) is not None:
+        at, pair = found
+        pairs.append(pair)
+        del left[at]
+    return pairs
+
+
+def _first_contradiction(
+    rules: Sequence[tuple[str, Node]],
+    ranges: Ranges,
+    texts: Mapping[str, Iterable[str]],
+) -> tuple[int, tuple[str, str]] | None:
+    """Index of the first rule that contradicts one before it, and both."""
     boxes = {
         name: Interval(Bound(low, True, source), Bound(high, True, source))
         for name, (low, high, source) in ranges.items()
     }
     choices = {name: (set(values), "the population") for name, values in texts.items()}
-    later: list[tuple[str, Node]] = []
-    try:
-        for source, node in rules:
-            for atom in _atoms(node):
+    later: list[tuple[int, str, Node]] = []
+    for at, (source, node) in enumerate(rules):
+        for atom in _atoms(node):
+            try:
                 if not _narrow(atom, source, boxes, choices):
-                    later.append((source, atom))
-        for source, atom in later:
-            if _can_hold(atom, boxes, choices) is False:
-                raise Contradiction(source, source)
-    except Contradiction as found:
-        return found.pair
+                    later.append((at, source, atom))
+            except Contradiction as found:
+                return at, found.pair
+    for at, source, atom in later:
+        if not _can_hold(atom, boxes, choices):
+            return at, (source, source)
     return None
 
 

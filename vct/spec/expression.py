@@ -152,8 +152,7 @@ def evaluate(node: Node, columns: Mapping[str, Any]) -> Any:
     Returns
     -------
     numpy.ndarray
-        True where the rule holds. What is not a number, such as a division by zero,
-        meets no comparison.
+        True where the rule holds.
     """
     import numpy as np
 

@@ -1,5 +1,6 @@
 """YAML → CohortSpec; every problem at once, with file, line, column and caret."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,9 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from vct.errors import SpecError
-from vct.spec.cohort import SHAPED, CohortSpec, problems
+from vct.spec.cohort import SHAPED, CohortSpec, problems, resolve_table
 from vct.spec.distributions import KINDS
-from vct.spec.expression import suggestion
+from vct.spec.expression import parse, suggestion
 from vct.spec.part import Location
 
 _MAX_NODES = 100_000  # a spec, not a bomb of aliases
@@ -101,17 +102,23 @@ class _Document:
 
     def add(self, error: ValidationError) -> None:
         """Take over what pydantic found."""
-        for item in error.errors(include_url=False):
+        items = error.errors(include_url=False)
+        for item in items:
             loc = item["loc"]
-            if item["type"] == "problems":
-                for below, message in item["ctx"]["problems"]:
-                    self._at((*loc, *below), message)
-            elif item["type"] == "extra_forbidden":
-                known = _keys_beside(loc)
-                hint = f"; {suggestion(str(loc[-1]), known)}" if known else ""
-                self._at(loc, f"unknown key{hint}", on_key=True)
-            else:
-                self._at(loc, _message(dict(item)))
+            match item["type"]:
+                case "problems":
+                    for below, message in item["ctx"]["problems"]:
+                        self._at((*loc, *below), message)
+                case "extra_forbidden":
+                    known = _keys_beside(loc)
+                    hint = f"; {suggestion(str(loc[-1]), known)}" if known else ""
+                    self._at(loc, f"unknown key{hint}", on_key=True)
+                case "union_tag_invalid":
+                    self._at((*loc, "kind"), _message(dict(item)))
+                case "too_short" if any(_is_inside(loc, i["loc"]) for i in items):
+                    pass  # items that are wrong themselves were not counted
+                case _:
+                    self._at(loc, _message(dict(item)))
 
     def add_remaining(self, error: ValidationError, folder: Path) -> None:
         """Check what does not fit together among the parts that are right."""
@@ -119,9 +126,11 @@ class _Document:
         if not wrong:
             return  # all parts were right, and have been checked together
         parts: dict[str, Any] = {}
-        data = CohortSpec._from_file(self.data, _Context({"folder": folder}))
+        data = resolve_table(self.data, folder)
         for name in SHAPED:
             field = CohortSpec.model_fields[name]
+            if name == "eligibility" and name in wrong:
+                parts[name] = _right_rules(self.data[name])
             if name in wrong:
                 continue
             if name not in data:
@@ -224,11 +233,20 @@ class _Document:
         return f"{head}\n{number}{line.rstrip()}\n{caret}"
 
 
-@dataclass(frozen=True)
-class _Context:
-    """As much of pydantic's ValidationInfo as a spec looks at."""
+def _is_inside(outer: Location, loc: Location) -> bool:
+    return len(loc) > len(outer) and loc[: len(outer)] == outer
 
-    context: dict[str, Any]
+
+def _right_rules(given: Any) -> tuple[str, ...]:
+    """Rules, with one that everybody meets in the place of each that is wrong."""
+    rules = []
+    for rule in given if isinstance(given, list) else []:
+        try:
+            parse(rule)
+            rules.append(rule)
+        except (ValueError, TypeError):
+            rules.append("age_years >= 0")
+    return tuple(rules)
 
 
 def _child(node: Node, part: str | int) -> tuple[Node | None, Node] | None:
@@ -251,7 +269,15 @@ def _same(text: str, part: str | int | float) -> bool:
         return False
 
 
-_TAGS = {*KINDS, "number", "by_sex", "by_age", "[key]"}
+_TAGS = {*KINDS, "number", "by_sex", "by_age", "letter", "shares", "word", "[key]"}
+_SYNONYMS = {
+    "gaussian": "normal",
+    "truncnorm": "truncated_normal",
+    "log_normal": "lognormal",
+    "choice": "categorical",
+    "empirical": "histogram",
+    "fixed": "constant",
+}
 
 
 def _is_tag(part: str, node: Node) -> bool:
@@ -271,11 +297,16 @@ def _message(item: dict[str, Any]) -> str:
                 f"sd: 10}}{_got(given)}"
             )
         case "union_tag_invalid":
-            return (
-                f"unknown kind '{context['tag']}'; {suggestion(context['tag'], KINDS)}"
-            )
+            tag = str(context["tag"])
+            near = _SYNONYMS.get(tag.lower())
+            hint = f"did you mean '{near}'?" if near else suggestion(tag, KINDS)
+            return f"unknown kind '{tag}'; {hint}"
+        case "too_short" | "too_long":
+            least, most = context.get("min_length"), context.get("max_length")
+            limit = f"at least {least}" if least is not None else f"at most {most}"
+            return f"must have {limit} items, has {context['actual_length']}"
         case "literal_error":
-            hint = suggestion(str(given), context["expected"].replace("'", "").split())
+            hint = suggestion(str(given), re.findall("'([^']+)'", context["expected"]))
             near = f"; {hint}" if hint.startswith("did") else ""
             return f"must be {context['expected']}{_got(given)}{near}"
         case "value_error":

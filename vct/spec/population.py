@@ -3,7 +3,7 @@
 import math
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from vct.spec.distributions import (
     ByAge,
@@ -47,6 +47,16 @@ Rule = Annotated[Text, AfterValidator(_parsed)]
 """Eligibility rule whose grammar is right, such as ``age_years >= 18``."""
 
 
+def _sex_tag(value: object) -> str:
+    return "letter" if isinstance(value, str) else "shares"
+
+
+SexChoice = Annotated[
+    Annotated[Sex, Tag("letter")] | Annotated[SexShares, Tag("shares")],
+    Discriminator(_sex_tag),
+]
+
+
 class Correlation(Part):
     """Correlation of two variables, through a Gaussian copula."""
 
@@ -62,7 +72,7 @@ class Population(Part):
     preset: PresetName | None = None
     """Population with a name. AutoPET's diagnoses set demographics only: no lesions
     are drawn."""
-    sex: Sex | SexShares | None = None
+    sex: SexChoice | None = None
     """F, M, or the shares of both."""
     age_years: Distribution | None = None
     """Age at the scan [years]."""

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from vct.spec.distributions import Distribution, support
 from vct.spec.part import Flag, Integer, Label, Part, Problem, refuse
@@ -23,12 +23,23 @@ class Scanner(Part):
     """Station Name (0008,1010), at most 16 characters."""
 
 
+def _count_tag(value: object) -> str:
+    return "word" if isinstance(value, str) else "number"
+
+
+BedCount = Annotated[
+    Annotated[Integer, Field(ge=1, le=100), Tag("number")]
+    | Annotated[Literal["single"], Tag("word")],
+    Discriminator(_count_tag),
+]
+
+
 class Beds(Part):
     """Bed positions of the PET."""
 
     duration_s: Annotated[Integer, Field(ge=1, le=36000)] = 120
     """Duration of one bed position [s]."""
-    count: Annotated[Integer, Field(ge=1, le=100)] | Literal["single"] = "single"
+    count: BedCount = "single"
     """Bed positions, feet to head, or single: one that covers everything."""
 
 

@@ -134,7 +134,7 @@ class Source:
             case "F" | "M" as sex:
                 return {sex: 1.0}
             case SexShares(weights=weights):
-                return dict(weights)
+                return {str(sex): weight for sex, weight in weights.items()}
         assert self.preset is not None  # the spec has been checked
         return {sex: float(sum(self.preset.by_sex(sex))) for sex in "FM"}
 

@@ -125,9 +125,9 @@ def below(distribution: Any, x: float | Floats, people: People) -> Floats:
         case Histogram(edges=edges, counts=counts):
             return np.interp(x, edges, _cumulative(counts))
         case Mixture(components=components):
-            weights = np.array([c.weight for c in components])
+            shares = np.array([c.weight for c in components])
             parts = [below(c.draw, x, people) for c in components]
-            return np.asarray(weights / weights.sum() @ np.array(parts))
+            return np.asarray(shares / shares.sum() @ np.array(parts))
     return _by_group(distribution, people, lambda d, m: below(d, x[m], people.take(m)))
 
 

@@ -64,19 +64,13 @@ class Subject:
     @classmethod
     def from_row(cls, row: Any) -> Self:
         """Subject of a row: a Series, a mapping, or a tuple of ``itertuples``."""
-        is_mapping = (
-            isinstance(row, Mapping) or (hasattr(row, "index") and hasattr(row, "loc"))
-        )
-        values = {
-            f.name: row[f.name] if is_mapping else getattr(row, f.name)
-            for f in fields(cls)
-        }
-        return cls(
-            **{
-                name: str(v) if COLUMNS[name].type == "string" else float(v)
-                for name, v in values.items()
-            }
-        )
+        is_mapping = isinstance(row, Mapping) or hasattr(row, "loc")
+        values: dict[str, Any] = {}
+        for field in fields(cls):
+            value = row[field.name] if is_mapping else getattr(row, field.name)
+            is_text = COLUMNS[field.name].type == "string"
+            values[field.name] = str(value) if is_text else float(value)
+        return cls(**values)
 
 
 def make_table(
