@@ -1,4 +1,4 @@
-"""What every test shares: no hypothesis deadline, golden files that can be rewritten."""
+"""What every test shares: no hypothesis deadline, golden files to rewrite."""
 
 import pytest
 from hypothesis import settings
@@ -13,7 +13,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.fixture()
+@pytest.fixture
 def update_golden(request: pytest.FixtureRequest) -> bool:
     """Whether golden files are to be rewritten instead of compared."""
     return bool(request.config.getoption("--update-golden"))

@@ -215,7 +215,7 @@ class Build:
 
     def _results(
         self, cascade: "Cascade", batch_size: int, names: list[str]
-    ) -> "Iterator[GeneratedSubject]":
+    ) -> "Iterator[GeneratedSubject[Subject]]":
         from vct.cascade import SamplerOptions
 
         sampler = self.plan.spec.model.sampler
@@ -280,7 +280,7 @@ class Build:
             done=done,
         )
 
-    def _task(self, result: "GeneratedSubject") -> WriteTask:
+    def _task(self, result: "GeneratedSubject[Subject]") -> WriteTask:
         output = self.plan.spec.output
         images = result.images
         subject = result.subject

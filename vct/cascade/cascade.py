@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +38,9 @@ class Identified(Demographics, Protocol):
 
     @property
     def subject_id(self) -> str: ...
+
+
+SubjectT = TypeVar("SubjectT", bound=Identified)
 
 
 class Card(Protocol):
@@ -84,10 +87,10 @@ class SamplerOptions:
 
 
 @dataclass(frozen=True)
-class GeneratedSubject:
+class GeneratedSubject(Generic[SubjectT]):
     """One subject as it leaves the device."""
 
-    subject: Identified
+    subject: SubjectT
     images: StoredImages
     organs: list[dict[str, Any]]
     seconds: dict[str, float]
@@ -177,12 +180,12 @@ class Cascade:
 
     def generate(
         self,
-        subjects: Sequence[Identified],
+        subjects: Sequence[SubjectT],
         *,
         seed: int,
         batch_size: int = 1,
         sampler: SamplerOptions | None = None,
-    ) -> Iterator[GeneratedSubject]:
+    ) -> Iterator[GeneratedSubject[SubjectT]]:
         """Generate subjects in batches of fixed size; short batches are padded.
 
         Parameters
@@ -316,8 +319,8 @@ class Cascade:
         return torch.stack(draws)
 
     def _unpacked(
-        self, subject: Identified, row: Tensor, seconds: dict[str, float]
-    ) -> GeneratedSubject:
+        self, subject: SubjectT, row: Tensor, seconds: dict[str, float]
+    ) -> GeneratedSubject[SubjectT]:
         shape = (len(MEASURED), len(COLUMNS)) if self.segmenter is not None else None
         arrays = unpack(row.numpy(), self.grid, shape)
         images = StoredImages(

@@ -42,8 +42,8 @@ class Reference(NamedTuple):
 def autopet_published() -> "pd.DataFrame":
     """AutoPET test subjects as drawn in a published figure, columns ``COLUMNS``.
 
-    ``reading_error`` is how far a number read off the figure may be wrong. ``n`` is 100:
-    half of the 200 people, since the figure does not say how many of each sex.
+    ``reading_error`` is how far a number read off the figure may be wrong. ``n`` is
+    100, half of the 200 people: the figure does not say how many of each sex.
     """
     return _frame("autopet_published")
 
@@ -87,7 +87,11 @@ def _frame(name: str) -> "pd.DataFrame":
 def _rows(name: str) -> list[Reference]:
     block = _data()[name]
     return [
-        Reference(*row, source=block["source"], kind="calibrated")
+        Reference(
+            **dict(zip(COLUMNS, row, strict=False)),
+            source=block["source"],
+            kind="calibrated",
+        )
         for row in block["rows"]
     ]
 

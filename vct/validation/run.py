@@ -64,8 +64,10 @@ def organ_references() -> "pd.DataFrame":
 
     df = pd.concat([autopet_published(), hedypet_fit()], ignore_index=True)
     chosen = [
-        reference_for(row.organ, row.quantity, row.sex)
-        for row in df.itertuples(index=False)
+        reference_for(str(organ), str(quantity), str(sex))
+        for organ, quantity, sex in zip(
+            df["organ"], df["quantity"], df["sex"], strict=True
+        )
     ]
     df["primary"] = [
         reference is not None and reference.source == source

@@ -1,0 +1,113 @@
+"""Error listings: every problem at once, each at its place."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vct.errors import SpecError
+from vct.spec import cohorts_folder, load_spec
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "spec"
+WRONG = sorted(GOLDEN.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", WRONG, ids=lambda p: p.stem)
+def test_every_problem_is_told_at_once(
+    path: Path, update_golden: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(GOLDEN)
+    with pytest.raises(SpecError) as error:
+        load_spec(path.name)
+    listing = f"{error.value}\n"
+    golden = path.with_suffix(".txt")
+    if update_golden:
+        golden.write_text(listing, "utf-8")
+    assert listing == golden.read_text("utf-8")
+
+
+def test_there_are_goldens() -> None:
+    assert len(WRONG) >= 6
+
+
+def fails(path: Path) -> str:
+    with pytest.raises(SpecError) as error:
+        load_spec(path)
+    assert error.value.exit_code == 2
+    return str(error.value)
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    assert "there is no such file. 'vct new no.yaml'" in fails(tmp_path / "no.yaml")
+    assert "cannot be read (Is a directory)" in fails(tmp_path)
+    path = tmp_path / "file.yaml"
+    path.write_bytes(b"\xff\xfe\x00")
+    assert "is not UTF-8 text (byte 0)" in fails(path)
+    path.write_text("")
+    assert "is empty. 'vct new other.yaml' writes an example" in fails(path)
+    path.write_text("# nothing but a comment\n---\n")
+    assert fails(path)
+    path.write_text("a: 1\n---\nb: 2\n")
+    assert "is no YAML" in fails(path)
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    text = (cohorts_folder() / "quickstart.yaml").read_text("utf-8")
+    path = tmp_path / "bom.yaml"
+    path.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    assert load_spec(path) == load_spec(cohorts_folder() / "quickstart.yaml")
+
+
+def test_a_bomb_of_aliases_is_refused(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    for i in range(1, 9):
+        refs = ", ".join([f"*a{i - 1}"] * 10)
+        lines.append(f"a{i}: &a{i} [{refs}]")
+    path = tmp_path / "bomb.yaml"
+    path.write_text("\n".join(lines))
+    assert "has more than 100000 values" in fails(path)
+
+
+@given(text=st.text(st.characters(codec="utf-8"), max_size=60))
+def test_no_text_makes_anything_but_a_spec_error(
+    text: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.yaml"
+    path.write_text(text, "utf-8")
+    assert fails(path)
+
+
+@given(
+    line=st.integers(0, 60),
+    text=st.text("abc:-[]{}#'\"&*!|>%@`0.\n\t ", max_size=12),
+)
+def test_no_spoiled_line_makes_anything_but_a_spec_error(
+    line: int, text: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    lines = (cohorts_folder() / "quotas.yaml").read_text("utf-8").splitlines()
+    lines[line % len(lines)] = text
+    path = tmp_path_factory.getbasetemp() / "spoiled.yaml"
+    path.write_text("\n".join(lines), "utf-8")
+    try:
+        load_spec(path)
+    except SpecError as error:
+        assert str(error)
+
+
+def test_loading_is_light_and_quick() -> None:
+    code = (
+        "import sys; from vct.spec import load_spec\n"
+        f"load_spec({str(cohorts_folder() / 'quotas.yaml')!r})\n"
+        "heavy = {'pandas', 'scipy', 'torch', 'pyarrow', 'matplotlib', 'numpy'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    begin = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+    assert time.perf_counter() - begin < 5.0  # 0.2 s where nothing else runs
