@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.dicom.people import Person, a_protocol, a_study
-from vct.dicom import check_subject
+from vct.dicom import check_study
 from vct.errors import SpecError
 from vct.spec.protocol import Beds, Scanner
 
@@ -25,7 +25,7 @@ from vct.spec.protocol import Beds, Scanner
 )
 def test_a_subject_without_suv_is_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(SpecError, match="subject S0001: ") as error:
-        check_subject(Person(**change))
+        check_study(Person(**change), a_study())
     assert message in str(error.value)
 
 

@@ -56,10 +56,24 @@ def test_a_missing_slice(folder: Path, modality: str) -> None:
         read_series(folder, modality)  # type: ignore[arg-type]
 
 
-def test_a_missing_last_slice_of_pet(folder: Path) -> None:
-    (folder / "PT" / "0012.dcm").unlink()
+@pytest.mark.parametrize("modality", ["CT", "PT"])
+@pytest.mark.parametrize("outermost", ["0001.dcm", "0012.dcm"])
+def test_a_missing_outermost_slice(folder: Path, modality: str, outermost: str) -> None:
+    (folder / modality / outermost).unlink()
     with pytest.raises(CohortError, match="11 files, but the header says 12 slices"):
-        read_series(folder, "PT")
+        read_series(folder, modality)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("keyword", ["ImagePositionPatient", "RescaleSlope"])
+def test_a_header_that_says_too_little(folder: Path, keyword: str) -> None:
+    rewrite(folder / "CT" / "0002.dcm", **{keyword: None})
+    with pytest.raises(CohortError, match=rf"0002\.dcm lacks {keyword}"):
+        read_series(folder, "CT")
+
+
+def test_a_segmentation_is_no_series_of_slices(folder: Path) -> None:
+    with pytest.raises(CohortError, match="not a single slice"):
+        read_series(folder / "SEG", "CT")
 
 
 def test_a_double_slice(folder: Path) -> None:

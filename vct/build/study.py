@@ -1,5 +1,6 @@
 """What the DICOM headers of a subject say of cohort, protocol and model."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import vct
@@ -29,6 +30,20 @@ def study_context(plan: Plan, subject: "Subject") -> "StudyContext":
         software_version=vct.__version__,
         arm=subject.arm,
     )
+
+
+def check_studies(plan: Plan, subjects: Iterable["Subject"]) -> None:
+    """Refuse, before anything is generated, what DICOM headers cannot say.
+
+    Raises
+    ------
+    SpecError
+        If a subject, the scanner or the beds do not allow SUV to be read.
+    """
+    from vct.dicom import check_study
+
+    for subject in subjects:
+        check_study(subject, study_context(plan, subject))
 
 
 def uid_root(plan: Plan) -> str:

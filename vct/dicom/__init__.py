@@ -5,16 +5,15 @@
 ``docs/reference/dicom.md``.
 """
 
-from vct.dicom.check import check_subject
 from vct.dicom.read import read_series
 from vct.dicom.records import InstanceRecord, SeriesRecord, StudyContext
-from vct.dicom.write import write_subject
+from vct.dicom.write import check_study, write_subject
 
 __all__ = [
     "InstanceRecord",
     "SeriesRecord",
     "StudyContext",
-    "check_subject",
+    "check_study",
     "read_series",
     "write_subject",
 ]

@@ -10,12 +10,13 @@ from vct.grid import Grid
 
 def add_image(ds: Dataset, grid: Grid, study: StudyContext) -> None:
     """Attributes that all slices of a series share."""
-    _, rows, columns = grid.shape
+    n_slices, rows, columns = grid.shape
     dz, dy, dx = grid.spacing_mm
     ds.ImageOrientationPatient = ["1", "0", "0", "0", "1", "0"]
     ds.PixelSpacing = [decimal_string(dy), decimal_string(dx)]
     ds.SliceThickness = decimal_string(dz)
     ds.AcquisitionNumber = 1
+    ds.ImagesInAcquisition = n_slices
     ds.ImageComments = image_comments(study)
     ds.BurnedInAnnotation = "NO"
     ds.LossyImageCompression = "00"

@@ -16,6 +16,10 @@ from vct.volume import Volume
 
 _SPACING_TOLERANCE = 1e-3  # relative; our own files keep 1e-6
 _SAME = ("SeriesInstanceUID", "Rows", "Columns", "PixelSpacing")
+_NEEDED = (
+    *("Modality", *_SAME, "ImagePositionPatient", "ImageOrientationPatient"),
+    *("RescaleSlope", "RescaleIntercept"),
+)
 
 
 def read_series(folder: Path | str, modality: Literal["CT", "PT"]) -> Volume:
@@ -68,6 +72,11 @@ def _read(file: Path) -> Dataset:
         ) from error
     if not complete:
         raise CohortError(f"{file} is not a single slice, as CT and PET here are.")
+    missing = [keyword for keyword in _NEEDED if ds.get(keyword) in (None, "")]
+    if missing:
+        raise CohortError(
+            f"{file} lacks {', '.join(missing)}: not a CT or PET slice of a cohort."
+        )
     return ds
 
 
@@ -98,7 +107,7 @@ def _grid(path: Path, slices: list[Dataset]) -> Grid:
     first = slices[0]
     dy, dx = (float(v) for v in first.PixelSpacing)
     x, y, z = (float(v) for v in first.ImagePositionPatient)
-    dz = float(first.SliceThickness)
+    dz = float(first.get("SliceThickness") or 1.0)
     if len(slices) > 1:
         steps = np.diff([_height_mm(ds) for ds in slices])
         dz = float(np.median(steps))
@@ -111,7 +120,7 @@ def _grid(path: Path, slices: list[Dataset]) -> Grid:
                 f"{path}: {problem} {place} z = {_height_mm(slices[k]):g} mm; the "
                 f"next is {steps[k]:g} mm away, not {dz:g} mm."
             )
-    expected = first.get("NumberOfSlices")
+    expected = first.get("ImagesInAcquisition")
     if expected is not None and int(expected) != len(slices):
         raise CohortError(
             f"{path}: a slice is missing: {len(slices)} files, but the header says "

@@ -27,6 +27,18 @@ if TYPE_CHECKING:
 _UNITS: dict[Modality, str] = {"CT": "HU", "PT": "BQML", "SEG": "label"}
 
 
+def check_study(subject: "Subject", study: StudyContext) -> None:
+    """Refuse, before anything is generated, a subject whom no reader could use.
+
+    Raises
+    ------
+    SpecError
+        If sex, a number or the times of the scan do not allow SUV.
+    """
+    check_subject(subject)
+    pet_timing(subject, study)
+
+
 def write_subject(
     images: "StoredImages", subject: "Subject", study: StudyContext, folder: Path
 ) -> tuple[list[SeriesRecord], list[InstanceRecord]]:
@@ -48,7 +60,7 @@ def write_subject(
     OSError
         If the folder cannot be written.
     """
-    check_subject(subject)
+    check_study(subject, study)
     check_images(images)
     timing = pet_timing(subject, study)
     factor = timing.bq_ml_per_suv(written_weight_kg(subject))
