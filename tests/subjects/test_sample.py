@@ -1,0 +1,417 @@
+"""Subjects: who is drawn, and that it depends on nothing but seed and place."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from tests.spec.strategies import DISTRIBUTIONS, RULES, spec_data
+from vct.errors import SpecError
+from vct.spec import CohortSpec, cohorts_folder, find_preset, load_spec
+from vct.spec.expression import evaluate, parse
+from vct.spec.presets import MODEL_RANGE
+from vct.subjects import sample_subjects, share_outside
+from vct.subjects.draw import WIDTH, uniforms
+
+PREFIX_COLUMNS = ["arm", "stratum", "sex", "age_years", "weight_kg", "injected_mbq"]
+SIGMAS = 5
+
+
+def sample(size: int | None = None, seed: int | None = None, **changes: Any) -> Any:
+    spec = CohortSpec.model_validate(spec_data(**changes))
+    return sample_subjects(spec, seed=seed, size=size)
+
+
+def mean_is(x: pd.Series, mean: float) -> bool:
+    """Whether a sample mean is within 5 standard errors."""
+    return abs(x.mean() - mean) < SIGMAS * x.std() / np.sqrt(len(x))
+
+
+def share_is(x: pd.Series, share: float) -> bool:
+    return abs(x.mean() - share) < SIGMAS * np.sqrt(share * (1 - share) / len(x))
+
+
+# --- rows -----------------------------------------------------------------------
+
+
+@given(
+    rows=st.lists(st.integers(0, 5000), min_size=1, max_size=20, unique=True),
+    attempt=st.integers(0, 3),
+)
+def test_a_row_depends_on_its_number_only(rows: list[int], attempt: int) -> None:
+    whole = uniforms(7, attempt, np.arange(5001))
+    some = uniforms(7, attempt, np.array(sorted(rows)))
+    assert some.shape == (len(rows), WIDTH)
+    assert np.array_equal(some, whole[sorted(rows)])
+    assert some.min() > 0
+    assert some.max() < 1
+
+
+def test_the_first_subject_of_seed_7_stays_who_she_is() -> None:
+    df = sample(size=1)
+    assert df.loc[0, ["subject_id", "sex"]].tolist() == ["S0001", "F"]
+    drawn = df.loc[0, ["age_years", "height_m", "bmi_kg_m2"]].astype(float)
+    np.testing.assert_allclose(
+        drawn, [71.15441116310934, 1.5628177506547845, 29.134422879576253], rtol=1e-9
+    )
+
+
+@given(
+    n=st.integers(1, 60),
+    more=st.integers(1, 200),
+    seed=st.integers(0, 2**62),
+    rule=RULES,
+)
+@settings(max_examples=30)
+def test_a_longer_cohort_begins_with_the_shorter(
+    n: int, more: int, seed: int, rule: str
+) -> None:
+    arms = [{"name": "a", "ratio": 2}, {"name": "b"}]
+    try:
+        spec = CohortSpec.model_validate(spec_data(eligibility=[rule], arms=arms))
+        many = sample_subjects(spec, seed=seed, size=n + more)
+    except (SpecError, ValueError):
+        return
+    few = sample_subjects(spec, seed=seed, size=n)
+    pd.testing.assert_frame_equal(few[PREFIX_COLUMNS], many[PREFIX_COLUMNS].iloc[:n])
+
+
+def test_a_longer_cohort_with_quotas_of_the_same_shares_begins_alike() -> None:
+    spec = load_spec(cohorts_folder() / "quotas.yaml")
+    twice = tuple(q.model_copy(update={"count": 2 * q.count}) for q in spec.quotas)
+    larger = spec.model_copy(update={"size": 2 * spec.size, "quotas": twice})
+    few, many = sample_subjects(spec), sample_subjects(larger)
+    pd.testing.assert_frame_equal(
+        few[PREFIX_COLUMNS], many[PREFIX_COLUMNS].iloc[: len(few)]
+    )
+
+
+def test_a_seed_changes_everybody() -> None:
+    assert sample()["age_years"].equals(sample(seed=7)["age_years"])
+    assert not (sample()["age_years"] == sample(seed=8)["age_years"]).any()
+
+
+# --- eligibility ----------------------------------------------------------------
+
+
+@given(rule=RULES, bmi=DISTRIBUTIONS)
+@settings(max_examples=50)
+def test_everybody_is_eligible(rule: str, bmi: Any) -> None:
+    data = spec_data(eligibility=[rule])
+    data["population"]["bmi_kg_m2"] = bmi
+    try:
+        df = sample_subjects(CohortSpec.model_validate(data))
+    except (SpecError, ValueError):
+        return
+    assert np.broadcast_to(evaluate(parse(rule), df), len(df)).all()
+    np.testing.assert_allclose(df["weight_kg"], df["bmi_kg_m2"] * df["height_m"] ** 2)
+    assert df["injected_mbq"].gt(0).all()
+    assert not df.isna().any(axis=None)
+
+
+def test_attrition_counts_every_draw_that_failed() -> None:
+    rules = ["age_years >= 50", "sex == 'F'"]
+    df = sample(size=2000, eligibility=rules)
+    attrition = df.attrs["attrition"]
+    assert list(attrition) == rules
+    assert sum(attrition.values()) == df["attempt"].sum()
+    # Uniform from 20 to 80: half are younger; of the others half are men.
+    drawn = 2000 + sum(attrition.values())
+    assert attrition[rules[0]] / drawn == pytest.approx(0.5, abs=0.05)
+    assert attrition[rules[1]] / drawn == pytest.approx(0.25, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"eligibility": ["age_years * height_m > 159", "sex == 'F'"]},
+            r"nobody of \d+ people drawn meets 'age_years \* height_m > 159'",
+        ),
+        (
+            {"eligibility": ["age_years < 20.02", "height_m < 5"]},
+            r"0\.0\d\d% meet 'age_years < 20\.02', 100\.000% meet",
+        ),
+    ],
+)
+def test_sampling_ends_with_the_name_of_what_nobody_meets(
+    changes: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(SpecError, match=told):
+        sample(**changes)
+
+
+def test_the_arm_of_a_hopeless_criterion_is_named() -> None:
+    arms = [{"name": "old", "eligibility": ["age_years * 1 > 79.9999"]}, {"name": "b"}]
+    with pytest.raises(SpecError, match="drawn for arm 'old'"):
+        sample(arms=arms)
+
+
+def test_a_size_is_at_least_one() -> None:
+    with pytest.raises(SpecError, match="size 0: must be at least 1"):
+        sample(size=0)
+
+
+# --- populations ----------------------------------------------------------------
+
+
+def test_marginals_and_correlations() -> None:
+    population = {
+        "sex": {"kind": "categorical", "weights": {"F": 1, "M": 3}},
+        "age_years": {"kind": "truncated_normal", "mean": 50, "sd": 10}
+        | {"low": 20, "high": 80},
+        "bmi_kg_m2": {"kind": "normal", "mean": 27, "sd": 2},
+        "height_m": {
+            "by_sex": {
+                "F": {"kind": "normal", "mean": 1.62, "sd": 0.05},
+                "M": {"kind": "normal", "mean": 1.76, "sd": 0.06},
+            }
+        },
+        "correlations": [
+            {"between": ["bmi_kg_m2", "age_years"], "rho": 0.5},
+            {"between": ["age_years", "height_m"], "rho": -0.3},
+            {"between": ["height_m", "bmi_kg_m2"], "rho": 0.2},
+        ],
+    }
+    df = sample(size=40_000, population=population)
+    assert share_is(df["sex"] == "M", 0.75)
+    assert mean_is(df["age_years"], 50)
+    assert mean_is(df["bmi_kg_m2"], 27)
+    assert df["bmi_kg_m2"].std() == pytest.approx(2, rel=SIGMAS / np.sqrt(2 * 40_000))
+    for sex, mean in (("F", 1.62), ("M", 1.76)):
+        group = df[df["sex"] == sex]
+        assert mean_is(group["height_m"], mean)
+        found = group[["age_years", "height_m", "bmi_kg_m2"]].corr().to_numpy()
+        error = SIGMAS / np.sqrt(len(group))
+        expected = (-0.3, 0.5, 0.2)
+        assert np.abs(found[[0, 0, 1], [1, 2, 2]] - expected).max() < error
+
+
+def test_a_dose_follows_the_weight() -> None:
+    df = sample()
+    np.testing.assert_allclose(df["injected_mbq"], 4 * df["weight_kg"])
+    df = sample(protocol={"injected_mbq": 300, "uptake_min": 60})
+    assert set(df["injected_mbq"]) == {300.0}
+
+
+def test_a_height_left_out_is_that_of_measured_people() -> None:
+    df = sample(size=20_000, population={"sex": "F", "age_years": 30, "bmi_kg_m2": 25})
+    # NHANES 2017-18, women of 30: 1.6138 m, SD 0.0676 m, cut to 1.45 to 2.00 m.
+    witness = stats.truncnorm(-0.1638 / 0.0676, 0.3862 / 0.0676, 1.6138, 0.0676)
+    assert mean_is(df["height_m"], witness.mean())
+    error = SIGMAS / np.sqrt(2 * len(df))
+    assert df["height_m"].std() == pytest.approx(witness.std(), rel=error)
+    assert df["height_m"].between(*MODEL_RANGE["height_m"]).all()
+
+
+@pytest.mark.parametrize(
+    "name", ["autopet-fdg", "autopet-fdg-lymphoma", "autopet-fdg-negative", "nhanes"]
+)
+def test_a_preset_has_its_ages_sexes_and_diagnoses(name: str) -> None:
+    df = sample(size=20_000, population={"preset": name})
+    preset = find_preset(name)
+    assert set(share_outside(df, MODEL_RANGE).values()) == {0.0}
+    counts = {sex: np.array(preset.by_sex(sex), float) for sex in "FM"}
+    total = counts["F"].sum() + counts["M"].sum()
+    for sex in "FM":
+        group = df[df["sex"] == sex]
+        # The cut in weight, which is not exact, removes up to 1.6 % of one sex.
+        assert len(group) / len(df) == pytest.approx(
+            counts[sex].sum() / total, abs=0.02
+        )
+        found = np.histogram(group["age_years"], preset.edges)[0] / len(group)
+        np.testing.assert_allclose(found, counts[sex] / counts[sex].sum(), atol=0.02)
+    for diagnosis, by_sex in preset.counts.items():
+        share = sum(map(sum, by_sex.values())) / total
+        assert (df["diagnosis"] == diagnosis).mean() == pytest.approx(share, abs=0.02)
+
+
+def test_autopet_bodies_are_as_assumed() -> None:
+    df = sample(size=20_000, population={"preset": "autopet-fdg"})
+    men, women = (df[df["sex"] == sex] for sex in "MF")
+    assert men["height_m"].mean() == pytest.approx(1.768, abs=0.003)
+    assert women["height_m"].mean() == pytest.approx(1.655, abs=0.003)
+    for group, (overweight, obese) in ((men, (0.671, 0.233)), (women, (0.53, 0.239))):
+        # The cut at 17 and 45 kg/m² moves these shares by about 1 %.
+        assert (group["bmi_kg_m2"] >= 25).mean() == pytest.approx(overweight, abs=0.025)
+        assert (group["bmi_kg_m2"] >= 30).mean() == pytest.approx(obese, abs=0.025)
+
+
+def test_a_preset_can_be_changed_in_part() -> None:
+    bmi = {"kind": "truncated_normal", "mean": 36, "sd": 3, "low": 30, "high": 44}
+    df = sample(size=500, population={"preset": "autopet-fdg", "bmi_kg_m2": bmi})
+    assert df["bmi_kg_m2"].between(30, 44).all()
+    assert set(share_outside(df, MODEL_RANGE).values()) == {0.0}
+
+
+def test_nhanes_bmi_follows_sex_and_age() -> None:
+    df = sample(size=40_000, population={"preset": "nhanes"})
+    women = df[(df["sex"] == "F")]
+    young, middle = (
+        women[women["age_years"].between(*ends)]["bmi_kg_m2"].median()
+        for ends in ((18, 25), (40, 50))
+    )
+    assert young == pytest.approx(27.0, abs=0.8)  # 27.4 at 18 to 30, before the cut
+    assert middle == pytest.approx(29.9, abs=0.8)  # 30.6 at 40 to 50
+
+
+# --- quotas, strata, arms -------------------------------------------------------
+
+
+def test_quotas_are_exact_and_arms_balanced_in_each() -> None:
+    spec = load_spec(cohorts_folder() / "quotas.yaml")
+    df = sample_subjects(spec)
+    assert (df.groupby("stratum").size() == 4).all()
+    assert (df.groupby(["stratum", "arm"]).size() == 2).all()
+    for quota in spec.quotas:
+        group = df[df["stratum"] == quota.name]
+        assert quota.age_years is not None
+        assert set(group["sex"]) == {quota.sex}
+        assert (group["age_years"] >= quota.age_years.low).all()
+        assert (group["age_years"] < quota.age_years.high).all()
+
+
+def test_who_is_left_over_fills_no_quota() -> None:
+    quotas = [
+        {"sex": "F", "age_years": {"low": 20, "high": 40}, "count": 3},
+        {"age_years": {"low": 40, "high": 50}, "count": 5},
+    ]
+    df = sample(size=200, quotas=quotas)
+    inside = df["age_years"].between(40, 50) | (
+        (df["sex"] == "F") & (df["age_years"] < 40)
+    )
+    assert (inside == (df["stratum"] != "other")).all()
+    assert df["stratum"].value_counts().to_dict() == {
+        "other": 120,
+        "40-50": 50,
+        "F 20-40": 30,
+    }
+
+
+def test_a_quota_draws_from_the_population_within_it() -> None:
+    quotas = [{"age_years": {"low": 60, "high": 80}, "count": 20}]
+    population = {
+        "sex": {"kind": "categorical", "weights": {"F": 1, "M": 1}},
+        "age_years": {
+            "by_sex": {
+                "F": {"kind": "uniform", "low": 40, "high": 80},
+                "M": {"kind": "uniform", "low": 20, "high": 80},
+            }
+        },
+        "bmi_kg_m2": {"kind": "normal", "mean": 27, "sd": 2},
+        "correlations": [{"between": ["age_years", "bmi_kg_m2"], "rho": 0.8}],
+    }
+    df = sample(size=30_000, quotas=quotas, population=population)
+    free = sample(size=90_000, population=population)
+    free = free[free["age_years"] >= 60]
+    assert share_is(df["sex"] == "F", 0.6)  # half of the women, a third of the men
+    assert mean_is(df["age_years"], 70)
+    gap = abs(df["bmi_kg_m2"].mean() - free["bmi_kg_m2"].mean())
+    assert gap < SIGMAS * 2 * np.sqrt(1 / len(df) + 1 / len(free))
+
+
+def test_a_quota_nobody_can_fill_is_named() -> None:
+    ages = {"kind": "histogram", "edges": [20, 40, 50, 80], "counts": [1, 0, 1]}
+    population = {"sex": "F", "age_years": ages, "bmi_kg_m2": 25}
+    quotas = [{"age_years": {"low": 40, "high": 50}, "count": 2}]
+    with pytest.raises(SpecError, match="nobody in the population is '40-50'"):
+        sample(population=population, quotas=quotas)
+
+
+def test_strata_balance_arms_among_whoever_is_drawn() -> None:
+    arms = [{"name": "a", "ratio": 2}, {"name": "b"}]
+    strata = {"sex": True, "age_years": [40, 60]}
+    df = sample(size=300, arms=arms, strata=strata, randomization={"block_size": 6})
+    assert set(df["stratum"]) == {
+        f"{sex} {age}" for sex in "FM" for age in ("below 40", "40-60", "60+")
+    }
+    counts = df.groupby(["stratum", "arm"]).size().unstack()
+    assert ((counts["a"] - 2 * counts["b"]).abs() <= 4).all()
+
+
+def test_arms_with_populations_of_their_own() -> None:
+    df = sample_subjects(load_spec(cohorts_folder() / "obese-vs-normal.yaml"))
+    assert df["arm"].value_counts().to_dict() == {"obese": 16, "normal weight": 16}
+    assert (df["age_years"] >= 18).all()
+    assert (df[df["arm"] == "obese"]["bmi_kg_m2"] >= 30).all()
+    assert (df[df["arm"] == "normal weight"]["bmi_kg_m2"] < 25).all()
+    assert set(share_outside(df, MODEL_RANGE).values()) == {0.0}
+
+
+@pytest.mark.parametrize(
+    "path", sorted(cohorts_folder().glob("*.yaml")), ids=lambda p: p.stem
+)
+def test_every_example_stays_within_the_bundled_model(path: Path) -> None:
+    df = sample_subjects(load_spec(path), size=2000)
+    assert set(share_outside(df, MODEL_RANGE).values()) == {0.0}
+    per_kg = df["injected_mbq"] / df["weight_kg"]
+    assert per_kg.between(2.0 - 1e-9, 6.0 + 1e-9).all()
+    assert df["uptake_min"].between(50, 75).all()
+
+
+# --- fixed subjects -------------------------------------------------------------
+
+
+def fixed_spec(folder: Path, text: str, **changes: Any) -> CohortSpec:
+    (folder / "people.csv").write_text(text)
+    data = spec_data(subjects_file="people.csv", **changes)
+    del data["population"], data["size"]
+    return CohortSpec.model_validate(data, context={"folder": folder})
+
+
+def test_fixed_subjects_are_completed(tmp_path: Path) -> None:
+    text = "subject_id,sex,age_years,height_m,weight_kg\nA,F,60,1.6,64\nB,M,5,1.8,81\n"
+    df = sample_subjects(fixed_spec(tmp_path, text))
+    assert df["subject_id"].tolist() == ["A", "B"]
+    assert df["bmi_kg_m2"].tolist() == pytest.approx([25, 25])
+    assert df["injected_mbq"].tolist() == pytest.approx([256, 324])
+    assert set(df["diagnosis"]) == {"none"}
+
+
+def test_a_sampled_table_can_be_the_fixed_one(tmp_path: Path) -> None:
+    from vct.subjects import write_subjects
+
+    drawn = sample(size=6, arms=[{"name": "a"}, {"name": "b"}])
+    for name in ("people.csv", "people.parquet"):
+        write_subjects(drawn, tmp_path / name)
+        data = spec_data(subjects_file=name, arms=[{"name": "a"}, {"name": "b"}])
+        del data["population"], data["size"]
+        spec = CohortSpec.model_validate(data, context={"folder": tmp_path})
+        again = sample_subjects(spec)
+        columns = [name for name in drawn if name != "attempt"]
+        pd.testing.assert_frame_equal(again[columns], drawn[columns])
+        assert len(sample_subjects(spec, size=15)["subject_id"].unique()) == 15
+
+
+def test_a_fixed_subject_that_is_not_eligible_is_named(tmp_path: Path) -> None:
+    text = "sex,age_years,height_m,bmi_kg_m2\nF,60,1.6,25\nM,5,1.8,25\n"
+    spec = fixed_spec(tmp_path, text, eligibility=["age_years >= 18"])
+    with pytest.raises(SpecError, match=r"'age_years >= 18' is not met in rows 2\."):
+        sample_subjects(spec)
+
+
+# --- speed ----------------------------------------------------------------------
+
+
+def test_a_million_subjects_take_seconds() -> None:
+    code = (
+        "from vct.spec import load_spec\n"
+        "from vct.subjects import sample_subjects\n"
+        f"spec = load_spec({str(cohorts_folder() / 'autopet-like.yaml')!r})\n"
+        "print(len(sample_subjects(spec, size=1_000_000)))\n"
+        "import sys; print('torch' in sys.modules)"
+    )
+    begin = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["1000000", "False"]
+    assert time.perf_counter() - begin < 30  # 4 s on two cores where nothing else runs
