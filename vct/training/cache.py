@@ -44,12 +44,20 @@ def render_subject(
 
 
 def build_cache(
-    data: PhantomData, *, device: str, held_out_only: bool = False
+    data: PhantomData,
+    *,
+    device: str,
+    held_out_only: bool = False,
+    share: tuple[int, int] = (0, 1),
 ) -> "PhantomCache":
-    """Render what is missing of the training and held-out phantoms."""
+    """Render what is missing of the training and held-out phantoms.
+
+    ``share`` (rank, world) is this process's part of the work among several.
+    """
     data.folder.mkdir(parents=True, exist_ok=True)
     first = data.subjects if held_out_only else 0
-    wanted = range(first, data.subjects + data.held_out)
+    rank, world = share
+    wanted = range(first + rank, data.subjects + data.held_out, world)
     missing = [n for n in wanted if not _path(data.folder, n, PARTS[-1]).exists()]
     if missing:
         chunks = [missing[w :: data.workers] for w in range(data.workers)]

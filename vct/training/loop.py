@@ -5,7 +5,6 @@ Started by torchrun it trains in parallel (DDP): each process draws its own samp
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -13,13 +12,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from vct.cascade.checkpoint import save_stage
 from vct.diffusion.ema import Ema
 from vct.training.config import Optimization, TrainingConfig
+from vct.training.parallel import Place, any_of_all, leave
 
 Log = Callable[[str], None]
 
@@ -55,7 +54,7 @@ def train_loop(
     config: TrainingConfig,
     out: Path,
     *,
-    device: str,
+    place: Place,
     resume: bool,
     log: Log,
     max_minutes: float | None = None,
@@ -66,7 +65,7 @@ def train_loop(
     ``<stage>.safetensors`` (EMA) under ``out``.
     """
     how = config.optimization
-    rank, world = _distributed(device)
+    rank, world, device = place.rank, place.world, place.device
     model = _LossModule(task)
     ema = Ema(task.stage, decay=how.ema_decay)
     parameters = [p for p in model.parameters() if p.requires_grad]
@@ -85,7 +84,7 @@ def train_loop(
     budget = _Budget(how, max_minutes, state)
     stats = _Stats(out / "stats.jsonl", log) if rank == 0 else None
 
-    while not _agreed(budget.progress() >= 1, device):
+    while not any_of_all(budget.progress() >= 1, place):
         for group in optimizer.param_groups:
             group["lr"] = how.learning_rate * budget.rate()
         for micro in range(how.accumulate):
@@ -116,8 +115,7 @@ def train_loop(
         save_stage(ema.module, out / f"{config.stage}.safetensors")
         task.picture(ema.module, out / f"samples-{state.samples:08d}.png")
         log(f"{state.samples} samples in {state.minutes:.1f} minutes")
-    if world > 1:
-        dist.destroy_process_group()
+    leave(place)
 
 
 class _State:
@@ -230,23 +228,6 @@ def _level_name(edges: Tensor, n: int) -> str:
 def _autocast(how: Optimization, device: str) -> Any:
     kind = torch.device(device).type
     return torch.autocast(kind, torch.bfloat16, enabled=how.precision == "bf16")
-
-
-def _distributed(device: str) -> tuple[int, int]:
-    """Rank and world size; joins the process group when torchrun started us."""
-    if "RANK" not in os.environ or int(os.environ.get("WORLD_SIZE", "1")) < 2:
-        return 0, 1
-    dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
-    return dist.get_rank(), dist.get_world_size()
-
-
-def _agreed(stop: bool, device: str) -> bool:
-    """Whether any process says stop: clocks differ, and all must stop together."""
-    if not dist.is_initialized():
-        return stop
-    votes = torch.tensor(float(stop), device=device)
-    dist.all_reduce(votes, dist.ReduceOp.MAX)
-    return bool(votes.item())
 
 
 def _save(

@@ -33,7 +33,14 @@ AUGMENTATION = 0.1
 
 
 def publish(
-    runs: Path, configs: Path, out: Path, *, name: str, device_name: str, device: str
+    runs: Path,
+    configs: Path,
+    out: Path,
+    *,
+    name: str,
+    device_name: str,
+    device: str,
+    notes: list[str],
 ) -> ModelCard:
     """Assemble a model folder and measure its segmenter on held-out phantoms.
 
@@ -51,6 +58,8 @@ def publish(
         What it was trained on, for the card.
     device
         Where to evaluate.
+    notes
+        What the runs' own records do not say, for the card.
     """
     settings = {
         stage: load_config(next(configs.glob(f"{stage}-*.yaml")), stage)
@@ -61,6 +70,7 @@ def publish(
         weights = f"{stage}.safetensors"
         shutil.copyfile(runs / stage / weights, out / weights)
     card = _card(out, runs, settings, name=name, device_name=device_name)
+    card["training"]["notes"] = notes
     _write(card, out)
     cascade = Cascade.load(load_card(out), device=device)
     cache = build_cache(settings["segmenter"].data, device=device, held_out_only=True)
@@ -157,6 +167,7 @@ def main() -> None:
     parser.add_argument("--name", required=True)
     parser.add_argument("--device-name", required=True)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--note", action="append", default=[])
     parser.add_argument("-o", "--out", type=Path, required=True)
     args = parser.parse_args()
     publish(
@@ -166,6 +177,7 @@ def main() -> None:
         name=args.name,
         device_name=args.device_name,
         device=args.device,
+        notes=args.note,
     )
 
 

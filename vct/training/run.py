@@ -49,24 +49,29 @@ def train(
     from vct.training.base import BaseTask
     from vct.training.cache import build_cache
     from vct.training.loop import Task, train_loop
+    from vct.training.parallel import join, wait_for_all
     from vct.training.segmenter import SegmenterTask
     from vct.training.superres import SuperResolutionTask
 
     torch.manual_seed(settings.optimization.seed)
     torch.backends.cudnn.benchmark = True  # shapes never change within a run
-    cache = build_cache(settings.data, device=device)
+    place = join(device)
+    cache = build_cache(
+        settings.data, device=place.device, share=(place.rank, place.world)
+    )
+    wait_for_all(place)
     log(f"{settings.data.subjects} phantoms in {settings.data.folder}")
     tasks: dict[str, Callable[..., Task]] = {
         "base": BaseTask,
         "superres": SuperResolutionTask,
         "segmenter": SegmenterTask,
     }
-    task = tasks[stage](settings, cache, device)
+    task = tasks[stage](settings, cache, place.device)
     train_loop(
         task,
         settings,
         out,
-        device=device,
+        place=place,
         resume=resume,
         log=log,
         max_minutes=max_minutes,
