@@ -1,6 +1,9 @@
 """Training runs: every stage learns, resumes where it stopped, refuses bad configs."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -149,3 +152,23 @@ def test_people_cover_the_conditioning_ranges_and_stay_inside() -> None:
         values = np.array([getattr(person, name) for person in people])
         assert values.min() < low + 0.1 * (high - low)
         assert values.max() > high - 0.1 * (high - low)
+
+
+@pytest.mark.slow
+def test_two_processes_train_together(tmp_path: Path) -> None:
+    config = config_file(tmp_path, "base", samples=16)
+    worker = Path(__file__).with_name("parallel_worker.py")
+    run = subprocess.run(
+        [
+            sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2",
+            "--master-port=29517", str(worker), str(config), str(tmp_path / "run"),
+        ],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path.cwd())},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    # Two members a process and step: sixteen samples are four steps.
+    assert len(losses(tmp_path / "run")) == 4
+    assert (tmp_path / "run" / "base.safetensors").is_file()

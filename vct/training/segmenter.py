@@ -71,7 +71,7 @@ class SegmenterTask:
             ):
                 middle = labels.shape[1] // 2
                 ax.imshow(
-                    labels.flip(0)[:, middle],
+                    labels.numpy()[::-1, middle],
                     cmap="tab20",
                     vmin=0,
                     vmax=len(ORGANS),

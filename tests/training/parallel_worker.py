@@ -1,0 +1,11 @@
+"""One process of a parallel training on boxes; torchrun starts it twice."""
+
+import sys
+from pathlib import Path
+
+from tests.training.test_train import draw_box
+from vct.training import cache, train
+
+if __name__ == "__main__":
+    cache.render_subject = draw_box
+    train("base", Path(sys.argv[1]), out=Path(sys.argv[2]), log=print)
