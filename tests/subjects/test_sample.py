@@ -155,6 +155,22 @@ def test_the_arm_of_a_hopeless_criterion_is_named() -> None:
         sample(arms=arms)
 
 
+def test_the_columns_alone_need_no_pandas() -> None:
+    code = (
+        "import sys\n"
+        "from vct.spec import load_spec\n"
+        "from vct.subjects import sample_columns, share_outside\n"
+        f"spec = load_spec({str(cohorts_folder() / 'quotas.yaml')!r})\n"
+        "columns, _ = sample_columns(spec)\n"
+        "assert share_outside(columns, {'age_years': (0, 1)}) == {'age_years': 1.0}\n"
+        "print(sorted({'pandas', 'scipy.stats', 'torch'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
 def test_a_size_is_at_least_one() -> None:
     with pytest.raises(SpecError, match="size 0: must be at least 1"):
         sample(size=0)

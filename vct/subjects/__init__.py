@@ -1,6 +1,6 @@
 """Who is in the trial: spec → table of subjects."""
 
-from vct.subjects.sample import sample_subjects
+from vct.subjects.sample import sample_columns, sample_subjects
 from vct.subjects.table import (
     COLUMNS,
     SCHEMA_VERSION,
@@ -18,6 +18,7 @@ __all__ = [
     "Column",
     "Subject",
     "read_subjects",
+    "sample_columns",
     "sample_subjects",
     "share_outside",
     "subject_ids",

@@ -59,29 +59,43 @@ def sample_subjects(
     SpecError
         If a criterion is met by nobody, or by too few to find; named with its share.
     """
+    columns, attrition = sample_columns(spec, seed, size)
+    return make_table(columns, len(columns["sex"]), attrition)
+
+
+def sample_columns(
+    spec: CohortSpec, seed: int | None = None, size: int | None = None
+) -> tuple[Columns, dict[str, int]]:
+    """Columns of ``sample_subjects`` as arrays, and its attrition, without pandas.
+
+    Subjects who have no name of their own have no column ``subject_id``.
+
+    Raises
+    ------
+    SpecError
+        As ``sample_subjects``.
+    """
     seed = spec.seed if seed is None else seed
     n = spec.size if size is None else size
     if n < 1:
         raise SpecError(f"size {n}: must be at least 1")
     if spec.subjects_file is not None:
-        return make_table(fixed_columns(spec, seed, n), n, {})
+        return fixed_columns(spec, seed, n), {}
 
     quotas, names = _quotas(spec, n, seed)
-    arms = (
-        np.zeros(n, np.int64)
-        if spec.strata
-        else arm_sequence(spec, quotas, names, seed)
-    )
+    arms = np.zeros(n, np.int64)
+    if spec.strata is None:
+        arms = arm_sequence(spec, quotas, names, seed)
     columns, attrition = _reject(_groups(spec, arms, quotas), n, seed)
     strata = np.array(names)[quotas]
-    if spec.strata:
+    if spec.strata is not None:
         is_male = columns["sex"] == "M"
         index, names = stratify(spec.strata, is_male, columns["age_years"])
         strata = np.array(names)[index]
         arms = arm_sequence(spec, index, names, seed)
     columns["arm"] = np.array([arm.name for arm in spec.arms])[arms]
     columns["stratum"] = strata
-    return make_table(columns, n, attrition)
+    return columns, attrition
 
 
 @dataclass

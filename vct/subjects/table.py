@@ -166,11 +166,13 @@ def read_subjects(path: str | Path) -> "pd.DataFrame":
 
 
 def share_outside(
-    df: "pd.DataFrame", ranges: Mapping[str, tuple[float, float]]
+    subjects: "pd.DataFrame | Mapping[str, NDArray]",
+    ranges: Mapping[str, tuple[float, float]],
 ) -> dict[str, float]:
     """Share of the subjects outside each range, 0 to 1; the ends are inside."""
-    return {
-        name: float(((df[name] < low) | (df[name] > high)).mean())
-        for name, (low, high) in ranges.items()
-        if name in df
-    }
+    shares = {}
+    for name, (low, high) in ranges.items():
+        if name in subjects:
+            x = np.asarray(subjects[name])
+            shares[name] = float(np.mean((x < low) | (x > high)))
+    return shares
