@@ -16,7 +16,7 @@ from vct.build.folder import OnExisting, agree, claim, finished, read_identity
 from vct.build.plan import Plan, plan_cohort
 from vct.build.record import cascade_identity, plan_identity, run_record
 from vct.build.shard import Shard
-from vct.build.study import study_context
+from vct.build.study import check_studies, study_context
 from vct.build.writing import WriteTask, write_one, writer_pool
 from vct.device import resolve_device
 from vct.errors import VctError
@@ -151,6 +151,7 @@ class Build:
     ) -> None:
         plan.check_request()
         self.plan = plan
+        check_studies(plan, self._subjects(list(plan.selected)))
         self.out = out
         self.findings: list[Finding] = []
         self._batch_size = batch_size

@@ -22,6 +22,10 @@ def register(app: typer.Typer) -> None:
     app.command("new")(new)
 
 
+# As many are drawn to tell how much of a larger population a model was not made for.
+_CHECKED_SUBJECTS = 20_000
+
+
 def check(
     spec_path: _SpecPath,
     as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
@@ -29,9 +33,13 @@ def check(
     """Check a spec and its model; every problem is named with its line."""
     from vct.models import find_model
     from vct.spec import load_spec
+    from vct.subjects import sample_subjects, share_outside
 
     spec = load_spec(spec_path)
     card = find_model(spec.model.name)
+    large = spec.size > _CHECKED_SUBJECTS and not spec.quotas
+    people = sample_subjects(spec, size=_CHECKED_SUBJECTS if large else None)
+    outside = share_outside(people, card.ranges)
     if as_json:
         show_json(
             {
@@ -41,6 +49,7 @@ def check(
                 "seed": spec.seed,
                 "arms": [arm.name for arm in spec.arms],
                 "model": {"name": card.name, "version": card.version},
+                "share_outside_model_range": outside,
             }
         )
         return
@@ -48,6 +57,8 @@ def check(
     show(f"model {card.name} {card.version}: {card.summary}")
     ranges = (f"{name} {low:g}-{high:g}" for name, (low, high) in card.ranges.items())
     show(f"made for {', '.join(ranges)}")
+    parts = [f"{share:.1%} by {name}" for name, share in outside.items() if share]
+    show(f"outside of that: {', '.join(parts) or 'nobody'}")
 
 
 def sample(
