@@ -33,12 +33,12 @@ def check(
     """Check a spec and its model; every problem is named with its line."""
     from vct.models import find_model
     from vct.spec import load_spec
-    from vct.subjects import sample_subjects, share_outside
+    from vct.subjects import sample_columns, share_outside
 
     spec = load_spec(spec_path)
     card = find_model(spec.model.name)
     large = spec.size > _CHECKED_SUBJECTS and not spec.quotas
-    people = sample_subjects(spec, size=_CHECKED_SUBJECTS if large else None)
+    people, _ = sample_columns(spec, size=_CHECKED_SUBJECTS if large else None)
     outside = share_outside(people, card.ranges)
     if as_json:
         show_json(
