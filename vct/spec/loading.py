@@ -1,21 +1,22 @@
 """YAML → CohortSpec; every problem at once, with file, line, column and caret."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from vct.errors import SpecError
-from vct.spec.cohort import SHAPED, CohortSpec, problems, resolve_table
+from vct.spec.cohort import CohortSpec
 from vct.spec.distributions import KINDS
-from vct.spec.expression import parse, suggestion
-from vct.spec.part import Location
+from vct.spec.expression import suggestion
+from vct.spec.part import Location, Problem
+from vct.spec.remaining import remaining
 
 _MAX_NODES = 100_000  # a spec, not a bomb of aliases
 _MAX_DEPTH = 50
@@ -49,7 +50,7 @@ def load_spec(path: str | Path) -> CohortSpec:
         return CohortSpec.model_validate(document.data, context={"folder": path.parent})
     except ValidationError as error:
         document.add(error)
-        document.add_remaining(error, path.parent)
+        document.add_problems(remaining(document.data, error, path.parent))
     raise document.error()
 
 
@@ -107,9 +108,9 @@ class _Document:
             loc = item["loc"]
             match item["type"]:
                 case "problems":
-                    for below, message in item["ctx"]["problems"]:
-                        self._at((*loc, *below), message)
-                case "extra_forbidden":
+                    found = item["ctx"]["problems"]
+                    self.add_problems(((*loc, *at), text) for at, text in found)
+                case "extra_forbidden" | "invalid_key":
                     known = _keys_beside(loc)
                     hint = f"; {suggestion(str(loc[-1]), known)}" if known else ""
                     self._at(loc, f"unknown key{hint}", on_key=True)
@@ -120,27 +121,9 @@ class _Document:
                 case _:
                     self._at(loc, _message(dict(item)))
 
-    def add_remaining(self, error: ValidationError, folder: Path) -> None:
-        """Check what does not fit together among the parts that are right."""
-        wrong = {item["loc"][0] for item in error.errors() if item["loc"]}
-        if not wrong:
-            return  # all parts were right, and have been checked together
-        parts: dict[str, Any] = {}
-        data = resolve_table(self.data, folder)
-        for name in SHAPED:
-            field = CohortSpec.model_fields[name]
-            if name == "eligibility" and name in wrong:
-                parts[name] = _right_rules(self.data[name])
-            if name in wrong:
-                continue
-            if name not in data:
-                if not field.is_required():
-                    parts[name] = field.get_default()
-                continue
-            parts[name] = TypeAdapter(field.rebuild_annotation()).validate_python(
-                data[name]
-            )
-        for loc, message in problems(parts):
+    def add_problems(self, found: Iterable[Problem]) -> None:
+        """Take over problems that have their place and words."""
+        for loc, message in found:
             self._at(loc, message)
 
     def _add_syntax(self, error: MarkedYAMLError) -> None:
@@ -185,9 +168,10 @@ class _Document:
         try:
             return self._yaml.constructor.construct_object(node, deep=True)
         except (YAMLError, ValueError, TypeError, OverflowError):
-            self._mark(
-                node, f"{node.value!r} with the tag {node.tag} is not understood"
-            )
+            what = f"with the tag {node.tag} is not understood"
+            if str(node.tag).endswith(":timestamp"):
+                what = "is no date; one such as 2026-01-31 is"
+            self._mark(node, f"{node.value!r} {what}")
             return None
 
     def _mark(self, node: Node, message: str) -> None:
@@ -215,8 +199,9 @@ class _Document:
                     path += f".{part}"
                 continue
             key, node = found
-            block = key is not None and not isinstance(node, ScalarNode)
-            place = key if key is not None and ((last and on_key) or block) else node
+            on_value = isinstance(node, ScalarNode) and not _is_nothing(node)
+            at_key = (last and on_key) or not on_value
+            place = key if key is not None and at_key else node
             path += f"[{part}]" if key is None else f".{part}"
         mark = place.start_mark
         return mark.line, mark.column, path.lstrip(".")
@@ -237,16 +222,9 @@ def _is_inside(outer: Location, loc: Location) -> bool:
     return len(loc) > len(outer) and loc[: len(outer)] == outer
 
 
-def _right_rules(given: Any) -> tuple[str, ...]:
-    """Rules, with one that everybody meets in the place of each that is wrong."""
-    rules = []
-    for rule in given if isinstance(given, list) else []:
-        try:
-            parse(rule)
-            rules.append(rule)
-        except (ValueError, TypeError):
-            rules.append("age_years >= 0")
-    return tuple(rules)
+def _is_nothing(node: Node) -> bool:
+    """Whether a value is left empty, so that nothing stands at its place."""
+    return bool(node.start_mark.index == node.end_mark.index)
 
 
 def _child(node: Node, part: str | int) -> tuple[Node | None, Node] | None:
@@ -305,6 +283,15 @@ def _message(item: dict[str, Any]) -> str:
             least, most = context.get("min_length"), context.get("max_length")
             limit = f"at least {least}" if least is not None else f"at most {most}"
             return f"must have {limit} items, has {context['actual_length']}"
+        case "string_type":
+            hint = "" if given is None else "; quotes make it text"
+            return f"must be text{_got(given)}{hint}"
+        case "string_too_long":
+            return (
+                f"must have at most {context['max_length']} characters{_length(given)}"
+            )
+        case "string_too_short":
+            return "must not be empty"
         case "literal_error":
             hint = suggestion(str(given), re.findall("'([^']+)'", context["expected"]))
             near = f"; {hint}" if hint.startswith("did") else ""
@@ -319,10 +306,14 @@ def _message(item: dict[str, Any]) -> str:
             return f"must be a list, such as [a, b] or lines with '- '{_got(given)}"
         case "bool_type":
             return f"must be true or false{_got(given)}"
-        case "date_type" | "date_from_datetime_parsing" | "date_parsing":
+        case "date_type" | "date_from_datetime_inexact" | "date_from_datetime_parsing":
             return f"must be a date such as 2026-01-31{_got(given)}"
     text = str(item["msg"]).removeprefix("Input should ").removeprefix("be ")
     return f"must be {text}{_got(given)}" if text != item["msg"] else text
+
+
+def _length(given: Any) -> str:
+    return f", has {len(given)}" if isinstance(given, str) else ""
 
 
 def _got(given: Any) -> str:
