@@ -4,11 +4,15 @@ import contextlib
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from vct.errors import SpecError
 from vct.spec import cohorts_folder, load_spec
@@ -93,6 +97,40 @@ def test_no_spoiled_line_makes_anything_but_a_spec_error(
     lines[line % len(lines)] = text
     path = tmp_path_factory.getbasetemp() / "spoiled.yaml"
     path.write_text("\n".join(lines), "utf-8")
+    with contextlib.suppress(SpecError):
+        load_spec(path)
+
+
+WORDS = ("x", "F", "", "age_years < 3")
+PIECES = ([], [1, 2], [{}], {}, {"kind": "normal"}, {"by_sex": {"F": 1, "M": 2}})
+ODD = st.sampled_from([None, 0, -1, 1e308, 10**30, True, *WORDS, *PIECES])
+PAGES = sorted([*cohorts_folder().glob("*.yaml"), GOLDEN / "many-mistakes.yaml"])
+
+
+def places(data: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where something stands in nested keys and lists."""
+    pairs: Any = ()
+    if isinstance(data, dict):
+        pairs = data.items()
+    elif isinstance(data, list):
+        pairs = enumerate(data)
+    for key, value in pairs:
+        yield (*at, key)
+        yield from places(value, (*at, key))
+
+
+@given(page=st.sampled_from(PAGES), data=st.data())
+def test_no_odd_value_makes_anything_but_a_spec_error(
+    page: Path, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    yaml = YAML(typ="safe", pure=True)
+    spec = yaml.load(page.read_text("utf-8"))
+    for _ in range(data.draw(st.integers(1, 3))):
+        *above, key = data.draw(st.sampled_from(list(places(spec))))
+        part = reduce(lambda inside, k: inside[k], above, spec)
+        part[key] = data.draw(ODD)
+    path = tmp_path_factory.getbasetemp() / "odd.yaml"
+    yaml.dump(spec, path)
     with contextlib.suppress(SpecError):
         load_spec(path)
 

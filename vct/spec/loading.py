@@ -284,7 +284,7 @@ def _message(item: dict[str, Any]) -> str:
             limit = f"at least {least}" if least is not None else f"at most {most}"
             return f"must have {limit} items, has {context['actual_length']}"
         case "string_type":
-            hint = "" if given is None else "; quotes make it text"
+            hint = "; quotes make it text" if _got(given) and given is not None else ""
             return f"must be text{_got(given)}{hint}"
         case "string_too_long":
             return (

@@ -84,8 +84,9 @@ def _within(
 def _value_at(data: Any, at: Location) -> Any:
     """What stands at a place; None if nothing does."""
     for key in at:
-        inside = isinstance(data, Mapping) and key in data
-        data = data[key] if inside or isinstance(data, list) else None
+        is_list = isinstance(data, list) and isinstance(key, int)
+        is_inside = isinstance(data, Mapping) and key in data
+        data = data[key] if is_list or is_inside else None
     return data
 
 
@@ -113,8 +114,8 @@ def _right_rules(given: Any) -> tuple[str, ...]:
     rules = []
     for rule in given if isinstance(given, list) else []:
         try:
-            parse(rule)
+            parse(rule if isinstance(rule, str) else "")
             rules.append(rule)
-        except (ValueError, TypeError):
+        except ValueError:
             rules.append("age_years >= 0")
     return tuple(rules)
