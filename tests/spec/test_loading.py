@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from copy import deepcopy
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,13 @@ def test_a_bomb_of_aliases_is_refused(tmp_path: Path) -> None:
     assert "has more than 100000 values" in fails(path)
 
 
+@pytest.mark.parametrize("depth", [60, 1000, 5000])
+def test_what_is_nested_too_deeply_is_refused(depth: int, tmp_path: Path) -> None:
+    path = tmp_path / "deep.yaml"
+    path.write_text(f"version: 1\nname: {'[' * depth}{']' * depth}\n")
+    assert "is nested " in fails(path)
+
+
 @given(text=st.text(st.characters(codec="utf-8"), max_size=60))
 def test_no_text_makes_anything_but_a_spec_error(
     text: str, tmp_path_factory: pytest.TempPathFactory
@@ -128,7 +136,7 @@ def test_no_odd_value_makes_anything_but_a_spec_error(
     for _ in range(data.draw(st.integers(1, 3))):
         *above, key = data.draw(st.sampled_from(list(places(spec))))
         part = reduce(lambda inside, k: inside[k], above, spec)
-        part[key] = data.draw(ODD)
+        part[key] = deepcopy(data.draw(ODD))  # else it may come to hold itself
     path = tmp_path_factory.getbasetemp() / "odd.yaml"
     yaml.dump(spec, path)
     with contextlib.suppress(SpecError):

@@ -88,6 +88,9 @@ class _Document:
         except (YAMLError, ValueError) as error:
             self._problem(0, 0, "", f"is no YAML ({error})")
             return
+        except RecursionError:
+            self._problem(0, 0, "", f"is nested more than {_MAX_DEPTH} deep")
+            return
         if self.root is None:
             raise SpecError(
                 f"{path}: is empty. 'vct new other.yaml' writes an example to start "
