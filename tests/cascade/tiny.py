@@ -20,7 +20,12 @@ from vct.provenance import sha256_of_file
 from vct.segment.network import Segmenter, SegmenterArchitecture
 
 BASE = BaseArchitecture(
-    shape=(36, 12, 16), patch=2, channels=(8, 16), blocks=(1, 1), template_factor=2
+    shape=(36, 12, 16),
+    patch=2,
+    channels=(8, 16),
+    blocks=(1, 1),
+    template_factor=2,
+    modes=3,
 )
 SUPERRES = SuperResolutionArchitecture(
     factor=2, patch=4, channels=(8, 16), blocks=(1, 1)
@@ -41,6 +46,9 @@ def tiny_stages() -> tuple[BaseStage, SuperResolutionStage, Segmenter]:
     base.template.coefficients[0, 0, :, 1:5, 1:7] = 0.0
     base.template.coefficients[0, 1] = -0.9
     base.template.residual_sd.fill_(0.1)
+    assert base.modes is not None
+    base.modes.directions.normal_(std=1 / base.modes.directions[0].numel() ** 0.5)
+    base.modes.sd.copy_(torch.tensor([6.0, 4.0, 2.0]))
     superres.residual_sd.fill_(0.05)
     return base, superres, segmenter
 

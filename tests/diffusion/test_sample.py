@@ -22,7 +22,7 @@ def relative_error(steps: int, solver: Solver) -> float:
         1, 1, 4, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
     )
     levels = noise_levels(steps, sigma_min=0.002, sigma_max=80.0)
-    got = sample(gaussian_denoiser, noise, levels, solver=solver)
+    got = sample(gaussian_denoiser, noise * levels[0], levels, solver=solver)
     exact = noise * 80.0 * SD / (SD**2 + 80.0**2) ** 0.5
     return float((got - exact).norm() / exact.norm())
 

@@ -257,7 +257,9 @@ class Cascade:
         def denoise(x: Tensor, sigma: Tensor) -> Tensor:
             return self.base.denoise(x, sigma, condition=condition, template=template)
 
-        residual = sample(denoise, noise, how.levels(), solver=how.solver)
+        levels = how.levels()
+        start = self.base.start(noise, levels[0])
+        residual = sample(denoise, start, levels, solver=how.solver)
         return self.base.template.to_encoded(residual, features).clamp(-1, 1)
 
     def sample_superres(
@@ -284,7 +286,8 @@ class Cascade:
                 plan=self.plan,
             )
 
-        residual = sample(denoise, noise, how.levels(), solver=how.solver)
+        levels = how.levels()
+        residual = sample(denoise, noise * levels[0], levels, solver=how.solver)
         return self.superres.to_encoded(residual, coarse)
 
     def _integers(self, fine: Tensor) -> Payload:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from vct.cascade.checkpoint import load_stage, read_architecture
 from vct.cascade.condition import CONDITION
+from vct.cascade.modes import Modes
 from vct.cascade.resample import upsample
 from vct.cascade.template import Template
 from vct.cascade.tile import TilePlan, run_tiled
@@ -29,6 +30,8 @@ class BaseArchitecture:
     channels: tuple[int, ...] = (96, 192, 224)
     blocks: tuple[int, ...] = (2, 2, 2)
     template_factor: int = 2
+    modes: int = 0
+    modes_factor: int = 4
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,10 @@ class BaseStage(nn.Module):
         patch, factor = architecture.patch, architecture.template_factor
         k, j, i = (n // factor for n in architecture.shape)
         self.template = Template((k, j, i), factor)
+        self.modes = _modes(architecture)
+        seen_modes = 2 if self.modes else 0
         self.network = TokenUNet(
-            in_channels=(4 + _COVERAGE) * patch**3 + _POSITION_MAPS,
+            in_channels=(4 + _COVERAGE) * patch**3 + _POSITION_MAPS + seen_modes,
             out_channels=2 * patch**3,
             channels=architecture.channels,
             blocks=architecture.blocks,
@@ -87,13 +92,37 @@ class BaseStage(nn.Module):
         if coverage is None:
             coverage = torch.ones_like(x[:, :1])
         context = to_tokens(torch.cat([template, coverage], dim=1), patch)
-        context = torch.cat([context, position_maps(context)], dim=1)
+        parts = [context, position_maps(context)]
+        correction = None
+        if self.modes:
+            estimate, excess = self.modes.estimate(x, sigma)
+            parts.append(self.modes.spread(estimate, self.modes.factor // patch))
+            correction = self.modes.spread(excess, self.modes.factor)
+        context = torch.cat(parts, dim=1)
 
         def network(scaled: Tensor, c_noise: Tensor) -> Tensor:
             tokens = torch.cat([to_tokens(scaled, patch), context], dim=1)
             return from_tokens(_run(self.network, tokens, c_noise, condition), patch)
 
-        return denoise(network, x, sigma, sigma_data=SIGMA_DATA)
+        clean = denoise(network, x, sigma, sigma_data=SIGMA_DATA)
+        return clean if correction is None else clean + correction
+
+    def start(self, noise: Tensor, sigma: float) -> Tensor:
+        """Volume to start sampling from at level ``sigma``, from standard noise."""
+        return self.modes.start(noise, sigma) if self.modes else noise * sigma
+
+
+def _modes(architecture: BaseArchitecture) -> Modes | None:
+    if not architecture.modes:
+        return None
+    factor = architecture.modes_factor
+    if factor % architecture.patch or any(n % factor for n in architecture.shape):
+        raise ValueError(
+            f"modes_factor {factor} must be a multiple of patch {architecture.patch} "
+            f"and divide the base grid {architecture.shape}"
+        )
+    k, j, i = (n // factor for n in architecture.shape)
+    return Modes(architecture.modes, (k, j, i), factor)
 
 
 class SuperResolutionStage(nn.Module):

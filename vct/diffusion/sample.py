@@ -17,23 +17,24 @@ def evaluations(solver: Solver, steps: int) -> int:
 
 
 def sample(
-    denoise: Denoise, noise: Tensor, levels: list[float], *, solver: Solver
+    denoise: Denoise, start: Tensor, levels: list[float], *, solver: Solver
 ) -> Tensor:
-    """Carry standard normal noise to a sample along decreasing noise levels.
+    """Carry a volume at the highest noise level to a sample.
 
     Parameters
     ----------
     denoise
         D(x; σ) with σ of shape (b,).
-    noise
-        Standard normal, (b, c, k, j, i), float32.
+    start
+        Volume at ``levels[0]``, usually that times standard normal noise;
+        (b, c, k, j, i), float32.
     levels
         ``schedule.noise_levels``: decreasing, ends in 0.
     solver
         ``heun`` (Karras et al. 2022) or ``dpmpp2m`` (Lu et al. 2022).
     """
     run = {"heun": _heun, "dpmpp2m": _dpmpp2m}[solver]
-    return run(denoise, noise * levels[0], levels)
+    return run(denoise, start, levels)
 
 
 def _heun(denoise: Denoise, x: Tensor, levels: list[float]) -> Tensor:

@@ -19,6 +19,7 @@ from vct.training.config import TrainingConfig
 from vct.training.picture import picture_people, repeatable_noise, save_picture
 
 _FIT_BATCH = 16
+SIGMA_MAX = 200.0  # the modes hold what varies more than this
 
 
 def forget(condition: Tensor, share: float, rng: torch.Generator) -> Tensor:
@@ -63,9 +64,15 @@ class BaseTask:
             load_stage(self.stage, config.initial_weights)
         else:
             self.stage.template.fit(self.volumes, ridge=1e-3)
+            if self.stage.modes:
+                self.stage.modes.fit(self._residuals())
         channels_last(self.stage.network)
         if config.optimization.compile:
             self.stage.network.compile()
+
+    def _residuals(self) -> Iterator[Tensor]:
+        for encoded, features in self.volumes:
+            yield self.stage.template.to_residual(encoded, features)
 
     def loss(self, batch_size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Loss (b,) and ln σ (b,) of random training subjects."""
@@ -104,8 +111,9 @@ class BaseTask:
             return stage.denoise(x, sigma, condition=condition, template=template)
 
         kind = torch.device(self.device).type
-        levels = noise_levels(12, sigma_min=0.01, sigma_max=80.0)
+        levels = noise_levels(12, sigma_min=0.01, sigma_max=SIGMA_MAX)
         with torch.autocast(kind, torch.bfloat16):
-            residual = sample(denoise, noise, levels, solver="heun")
+            start = stage.start(noise, levels[0])
+            residual = sample(denoise, start, levels, solver="heun")
         encoded = stage.template.to_encoded(residual, features)
         save_picture(encoded, path, spacing_mm=self.spacing_mm)

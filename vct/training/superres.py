@@ -181,7 +181,7 @@ class SuperResolutionTask:
         levels = noise_levels(6, sigma_min=0.02, sigma_max=15.0)
         kind = torch.device(self.device).type
         with torch.autocast(kind, torch.bfloat16):
-            residual = sample(denoise, noise, levels, solver="dpmpp2m")
+            residual = sample(denoise, noise * levels[0], levels, solver="dpmpp2m")
         made = stage.to_encoded(residual, coarse)
         both = torch.stack([truth, made], dim=1).flatten(0, 1)
         save_picture(both, path, spacing_mm=self.cache.grid.spacing_mm[0])
@@ -205,6 +205,6 @@ def repaired(
         return base.denoise(x, s, condition=condition, template=template)
 
     with torch.autocast(coarse.device.type, torch.bfloat16):
-        started = residual / sigma + noise  # the sampler scales by its first level
-        back = sample(denoise, started, levels, solver="dpmpp2m")
+        start = residual + sigma * noise
+        back = sample(denoise, start, levels, solver="dpmpp2m")
     return base.template.to_encoded(back, features).clamp(-1, 1)
