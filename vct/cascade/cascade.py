@@ -24,6 +24,7 @@ from vct.cascade.tile import TilePlan
 from vct.diffusion.sample import Solver, evaluations, sample
 from vct.diffusion.schedule import noise_levels
 from vct.diffusion.unet import channels_last
+from vct.errors import ModelError
 from vct.grid import Grid
 from vct.seeds import torch_seed
 from vct.segment.measure import COLUMNS, MEASURED, measure, organ_rows
@@ -117,6 +118,7 @@ class Cascade:
         grid: Grid,
         device: torch.device,
         precision: Precision,
+        segmenter_spacing_mm: float | None = None,
     ) -> None:
         self.base = base.to(device).eval().requires_grad_(False)
         self.superres = superres.to(device).eval().requires_grad_(False)
@@ -126,6 +128,7 @@ class Cascade:
         self.augmentation = augmentation
         self.plan = plan
         self.grid = grid
+        self.segmenter_factor = _whole_factor(segmenter_spacing_mm, grid)
         self.device = device
         self.precision = precision
         networks: list[nn.Module] = [self.base.network, self.superres.network]
@@ -171,6 +174,7 @@ class Cascade:
             grid=Grid((k, j, i), tuple(grid["spacing_mm"]), tuple(grid["origin_mm"])),
             device=where,
             precision=precision or best_precision(where),
+            segmenter_spacing_mm=card.segmenter.get("spacing_mm"),
         )
 
     @property
@@ -299,7 +303,7 @@ class Cascade:
             return Payload(ct, pet, step, clipped, None, None)
         stored_hu = ct.float() + CT_OFFSET_HU
         stored_suv = (pet.double() * step[:, :, None, None]).float()
-        labels = self.segmenter.labels(encode_ct(stored_hu))
+        labels = self.segment(stored_hu)
         sums = torch.stack(
             [
                 measure(h, s, organs, self.grid)
@@ -307,6 +311,21 @@ class Cascade:
             ]
         )
         return Payload(ct, pet, step, clipped, sums, labels)
+
+    def segment(self, ct_hu: Tensor) -> Tensor:
+        """Organ labels of CT volumes [HU], (b, k, j, i) → uint8 (b, k, j, i).
+
+        A segmenter of a coarser grid sees box means; its labels are repeated.
+        """
+        assert self.segmenter is not None
+        times = self.segmenter_factor
+        if times == 1:
+            return self.segmenter.labels(encode_ct(ct_hu))
+        pooled = nn.functional.avg_pool3d(ct_hu[:, None], times)[:, 0]
+        labels = self.segmenter.labels(encode_ct(pooled))
+        for axis in (1, 2, 3):
+            labels = labels.repeat_interleave(times, dim=axis)
+        return labels
 
     def _noise(self, purpose: str, subjects: Sequence[Identified], seed: int) -> Tensor:
         """Whole-volume standard normal noise, a generator for every subject."""
@@ -356,6 +375,26 @@ def load_segmenter(card: Card) -> Segmenter:
     segmenter = Segmenter(read_architecture(SegmenterArchitecture, path))
     load_stage(segmenter, path)
     return segmenter
+
+
+def _whole_factor(spacing_mm: float | None, grid: Grid) -> int:
+    """How many voxels of a grid make one of the segmenter's, along each axis.
+
+    Raises
+    ------
+    ModelError
+        If that is no whole number.
+    """
+    if spacing_mm is None:
+        return 1
+    ratio = spacing_mm / grid.spacing_mm[0]
+    times = round(ratio)
+    if times < 1 or abs(ratio - times) > 1e-6 or any(n % times for n in grid.shape):
+        raise ModelError(
+            f"the segmenter reads {spacing_mm:g} mm, which is no whole multiple of the "
+            f"model's {grid.spacing_mm[0]:g} mm; name another segmenter in the card"
+        )
+    return times
 
 
 def best_precision(device: torch.device) -> Precision:
