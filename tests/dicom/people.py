@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from vct.anatomy import ORGANS
 from vct.dicom import StudyContext
 from vct.grid import Grid
 from vct.volume import StoredImages
@@ -67,7 +68,7 @@ def some_images(
     spacing_mm: tuple[float, float, float] = (4.0, 3.5, 3.0),
     seed: int = 0,
     *,
-    n_labels: int = 17,
+    n_labels: int = len(ORGANS),
 ) -> StoredImages:
     """Noise with a hot spot, of every stored value's range; bands of labels."""
     rng = np.random.default_rng(seed)

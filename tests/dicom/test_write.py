@@ -10,6 +10,7 @@ import pydicom
 import pytest
 
 from tests.dicom.people import Person, a_protocol, a_study, some_images
+from vct.anatomy import FIRST_LIST, LABEL_OF, ORGAN_NAMES, ORGANS
 from vct.dicom import write_subject
 from vct.errors import SpecError
 from vct.uptake import bq_ml_per_suv
@@ -147,7 +148,9 @@ def test_pet_attributes_that_readers_rely_on(folder: Path) -> None:
 def test_segments_are_the_organs(folder: Path) -> None:
     [seg] = headers(folder, "SEG")
     assert seg.SegmentationType == "BINARY"
-    assert [s.SegmentNumber for s in seg.SegmentSequence] == list(range(1, 18))
+    numbers = [s.SegmentNumber for s in seg.SegmentSequence]
+    assert numbers == list(range(1, len(ORGANS) + 1))
+    assert [s.SegmentLabel for s in seg.SegmentSequence] == list(ORGAN_NAMES)
     left = seg.SegmentSequence[2]
     assert left.SegmentLabel == "kidney_left"
     [kind] = left.SegmentedPropertyTypeCodeSequence
@@ -155,6 +158,26 @@ def test_segments_are_the_organs(folder: Path) -> None:
     assert (kind.CodeMeaning, side.CodeMeaning) == ("Kidney", "Left")
     referenced = seg.ReferencedSeriesSequence[0]
     assert referenced.SeriesInstanceUID == headers(folder, "CT")[0].SeriesInstanceUID
+
+
+def test_a_segmentation_by_the_first_list_says_so(tmp_path: Path) -> None:
+    images = some_images()
+    lut = np.zeros(256, np.uint8)
+    for number, organ in enumerate(FIRST_LIST.organs, start=1):
+        lut[number] = organ.label
+    labels = lut[images.labels % (len(FIRST_LIST.organs) + 1)]
+    write_subject(
+        dataclasses.replace(images, labels=labels), Person(), a_study(), tmp_path
+    )
+    [seg] = headers(tmp_path, "SEG")
+    assert [s.SegmentLabel for s in seg.SegmentSequence] == list(FIRST_LIST.names)
+    muscle = FIRST_LIST.names.index("muscle") + 1
+    frames = [
+        frame.SegmentIdentificationSequence[0].ReferencedSegmentNumber == muscle
+        for frame in seg.PerFrameFunctionalGroupsSequence
+    ]
+    drawn = seg.pixel_array[np.array(frames)].sum()
+    assert drawn == (labels == LABEL_OF["muscle"]).sum() > 0
 
 
 def test_subjects_and_cohorts_do_not_share_uids(folder: Path, tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_a_record_of_another_schema_is_refused(tmp_path):
     leave_record(tmp_path, "S0001")
     path = tmp_path / "dicom/S0001/subject.json"
     path.write_text(json.dumps({"schema_version": "0"}))
-    with pytest.raises(CohortError, match="not a subject record of schema 1"):
+    with pytest.raises(CohortError, match="not a subject record of schema 2"):
         read_subject_record(path.parent)
 
 

@@ -110,7 +110,8 @@ def test_nothing_floats_outside_the_body(seed):
     organs = to_organs(phantom.labels).numpy()
     air = organs == 0
     inner = np.isin(organs, [LABEL_OF[n] for n in (
-        "liver", "spleen", "heart", "lung_left", "lung_right", "bowel", "brain",
+        "liver", "spleen", "heart", "lung_left", "lung_right", "small_bowel", "colon",
+        "brain",
         "urinary_bladder", "kidney_left", "kidney_right", "aorta")])  # fmt: skip
     touching = 0
     for axis in range(3):

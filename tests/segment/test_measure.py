@@ -8,7 +8,8 @@ import torch
 
 from vct.anatomy import LABEL_OF
 from vct.grid import whole_body_grid
-from vct.segment.measure import OrganMeasurement, measure, organ_rows
+from vct.segment.measure import measure
+from vct.segment.rows import OrganMeasurement, organ_rows
 
 GRID = whole_body_grid(8.0)
 
@@ -27,7 +28,7 @@ def boxes() -> dict[str, OrganMeasurement]:
     suv = torch.zeros(GRID.shape)
     labels = torch.zeros(GRID.shape, dtype=torch.uint8)
     body = np.s_[5:140, 10:40, 10:54]
-    hu[body], suv[body], labels[body] = 0.0, 1.0, LABEL_OF["muscle"]
+    hu[body], suv[body], labels[body] = 0.0, 1.0, LABEL_OF["other_muscle"]
     for name, where, h, s in [
         ("liver", np.s_[70:80, 15:25, 15:25], 60.0, 2.0),
         ("kidney_left", np.s_[60:70, 28:34, 40:46], 40.0, 3.0),
@@ -35,7 +36,7 @@ def boxes() -> dict[str, OrganMeasurement]:
         ("lung_left", np.s_[85:100, 15:35, 35:50], -800.0, 0.5),
         ("brain", np.s_[124:134, 18:30, 24:40], 35.0, 7.0),
         ("urinary_bladder", np.s_[14:20, 20:26, 28:34], 5.0, 20.0),
-        ("spine", np.s_[40:100, 34:38, 30:34], 400.0, 1.5),
+        ("vertebrae", np.s_[40:100, 34:38, 30:34], 400.0, 1.5),
     ]:
         hu[where], suv[where], labels[where] = h, s, LABEL_OF[name]
     suv[75, 20, 20] = 12.0
@@ -68,7 +69,7 @@ def test_thresholds_find_organs_without_a_network(
         ("lung_left", "lungs_hu"),
         ("brain", "brain_suv"),
         ("urinary_bladder", "bladder_suv"),
-        ("spine", "bone_hu"),
+        ("vertebrae", "bone_hu"),
     ]:
         assert boxes[by_threshold].volume_ml == pytest.approx(
             boxes[by_network].volume_ml
@@ -84,7 +85,8 @@ def test_the_mass_of_water_is_its_volume(boxes: dict[str, OrganMeasurement]) -> 
 def test_an_absent_organ_has_no_volume_and_no_mean(
     boxes: dict[str, OrganMeasurement],
 ) -> None:
-    assert boxes["spleen"].volume_ml == 0.0
+    assert boxes["spleen"].status == "not_found"
+    assert math.isnan(boxes["spleen"].volume_ml)
     assert math.isnan(boxes["spleen"].suv_mean)
 
 
@@ -93,3 +95,22 @@ def test_an_organ_at_the_edge_of_the_field_is_marked() -> None:
     labels[:4, 20:30, 20:30] = LABEL_OF["urinary_bladder"]
     found = table(torch.zeros(GRID.shape), torch.zeros(GRID.shape), labels)
     assert found["urinary_bladder"].touches_edge
+
+
+def test_a_stray_voxel_at_the_edge_is_no_cut() -> None:
+    labels = torch.zeros(GRID.shape, dtype=torch.uint8)
+    labels[60:70, 20:30, 20:30] = LABEL_OF["liver"]
+    labels[0, 20, 20] = LABEL_OF["liver"]
+    found = table(torch.zeros(GRID.shape), torch.zeros(GRID.shape), labels)
+    assert not found["liver"].touches_edge
+    labels[0, 20:24, 20:24] = LABEL_OF["liver"]
+    found = table(torch.zeros(GRID.shape), torch.zeros(GRID.shape), labels)
+    assert found["liver"].touches_edge
+
+
+def test_lungs_by_hu_lie_in_the_chest() -> None:
+    """Noisy air at the ends of the field is no lung."""
+    hu = torch.full(GRID.shape, -1000.0)
+    hu[:6], hu[-6:] = -900.0, -900.0
+    nothing = torch.zeros(GRID.shape)
+    assert table(hu, nothing, nothing.byte())["lungs_hu"].status == "not_found"

@@ -115,3 +115,31 @@ def test_hu_has_no_reference():
     finding = findings(cohort())["organ/liver/hu_mean/F/mean"]
     assert finding.kind == "descriptive"
     assert finding.reference is None
+
+
+def test_missing_numbers_are_counted_by_reason_and_organ():
+    table = cohort()
+    organs = table.organs
+    organs["status"] = np.where(organs["organ"] == "muscle", "in_field", "ok")
+    livers = organs.index[organs["organ"] == "liver"]
+    refused = ["volume_ml", "suv_mean", "hu_mean"]
+    for index, reason in zip(
+        livers, ["uncertain", "uncertain", "cut_by_field"], strict=False
+    ):
+        organs.loc[index, "status"] = reason
+        organs.loc[index, refused] = float("nan")
+    found = findings(table)
+    uncertain = found["instrument/refused/uncertain"]
+    assert (uncertain.value, uncertain.n, uncertain.verdict) == (2, 120, "info")
+    assert uncertain.note == "liver: 2"
+    assert found["instrument/refused/not_found"].value == 0
+    women = found["organ/liver/volume_ml/F/mean"]
+    assert (women.n, women.excluded) == (28, 2)
+    assert "Left out: 1 cut by the field of view, 1 too uncertain" in women.note
+    assert "Left out" not in found["organ/muscle/suv_mean/F/mean"].note
+
+
+def test_an_organ_of_the_other_sex_is_not_missing():
+    table = cohort(3)
+    table.organs["status"] = "not_applicable"
+    assert findings(table)["instrument/refused/not_found"].n == 0

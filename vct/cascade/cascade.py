@@ -8,10 +8,10 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
-from vct.cascade.checkpoint import load_stage, read_architecture
 from vct.cascade.clock import StageClock
 from vct.cascade.condition import Demographics, condition_vector, template_features
-from vct.cascade.encode import decode, encode_ct
+from vct.cascade.encode import decode
+from vct.cascade.instrument import load_segmenter, segmented, whole_factor
 from vct.cascade.pack import Payload, pack, unpack
 from vct.cascade.quantize import CT_OFFSET_HU, quantize_ct, quantize_suv
 from vct.cascade.stage import (
@@ -24,11 +24,11 @@ from vct.cascade.tile import TilePlan
 from vct.diffusion.sample import Solver, evaluations, sample
 from vct.diffusion.schedule import noise_levels
 from vct.diffusion.unet import channels_last
-from vct.errors import ModelError
 from vct.grid import Grid
 from vct.seeds import torch_seed
-from vct.segment.measure import COLUMNS, MEASURED, measure, organ_rows
-from vct.segment.network import Segmenter, SegmenterArchitecture
+from vct.segment.measure import COLUMNS, measure, measured
+from vct.segment.network import Segmentation, Segmenter
+from vct.segment.rows import organ_rows
 from vct.volume import StoredImages
 
 Precision = Literal["bf16", "fp32"]
@@ -128,7 +128,7 @@ class Cascade:
         self.augmentation = augmentation
         self.plan = plan
         self.grid = grid
-        self.segmenter_factor = _whole_factor(segmenter_spacing_mm, grid)
+        self.segmenter_factor = whole_factor(segmenter_spacing_mm, grid)
         self.device = device
         self.precision = precision
         networks: list[nn.Module] = [self.base.network, self.superres.network]
@@ -303,29 +303,25 @@ class Cascade:
             return Payload(ct, pet, step, clipped, None, None)
         stored_hu = ct.float() + CT_OFFSET_HU
         stored_suv = (pet.double() * step[:, :, None, None]).float()
-        labels = self.segment(stored_hu)
+        found = self.segment(stored_hu)
+        organs = self.segmenter.organ_list
         sums = torch.stack(
             [
-                measure(h, s, organs, self.grid)
-                for h, s, organs in zip(stored_hu, stored_suv, labels, strict=True)
+                measure(hu, suv, labels, self.grid, organs=organs, doubt=doubt)
+                for hu, suv, labels, doubt in zip(
+                    stored_hu, stored_suv, found.labels, found.doubt, strict=True
+                )
             ]
         )
-        return Payload(ct, pet, step, clipped, sums, labels)
+        return Payload(ct, pet, step, clipped, sums, found.labels)
 
-    def segment(self, ct_hu: Tensor) -> Tensor:
-        """Organ labels of CT volumes [HU], (b, k, j, i) → uint8 (b, k, j, i).
+    def segment(self, ct_hu: Tensor) -> Segmentation:
+        """Organs of CT volumes [HU], (b, k, j, i).
 
         A segmenter of a coarser grid sees box means; its labels are repeated.
         """
         assert self.segmenter is not None
-        times = self.segmenter_factor
-        if times == 1:
-            return self.segmenter.labels(encode_ct(ct_hu))
-        pooled = nn.functional.avg_pool3d(ct_hu[:, None], times)[:, 0]
-        labels = self.segmenter.labels(encode_ct(pooled))
-        for axis in (1, 2, 3):
-            labels = labels.repeat_interleave(times, dim=axis)
-        return labels
+        return segmented(self.segmenter, ct_hu, self.segmenter_factor)
 
     def _noise(self, purpose: str, subjects: Sequence[Identified], seed: int) -> Tensor:
         """Whole-volume standard normal noise, a generator for every subject."""
@@ -343,7 +339,8 @@ class Cascade:
     def _unpacked(
         self, subject: SubjectT, row: Tensor, seconds: dict[str, float]
     ) -> GeneratedSubject[SubjectT]:
-        shape = (len(MEASURED), len(COLUMNS)) if self.segmenter is not None else None
+        judge = self.segmenter
+        shape = (len(measured(judge.organ_list)), len(COLUMNS)) if judge else None
         arrays = unpack(row.numpy(), self.grid, shape)
         images = StoredImages(
             grid=self.grid,
@@ -354,47 +351,19 @@ class Cascade:
             pet_clipped_voxels=arrays.clipped,
         )
         organs: list[dict[str, Any]] = []
-        if arrays.organ_sums is not None:
-            rows = organ_rows(arrays.organ_sums.tolist(), self.grid)
+        if judge and arrays.organ_sums is not None:
+            rows = organ_rows(
+                arrays.organ_sums.tolist(),
+                self.grid,
+                organs=judge.organ_list,
+                sex=subject.sex,
+                error_per_doubt=judge.architecture.error_per_doubt,
+            )
             organs = [asdict(organ) for organ in rows]
         return GeneratedSubject(subject, images, organs, seconds)
 
 
 _PURPOSES = ("noise/base", "noise/augmentation", "noise/superres")
-
-
-def load_segmenter(card: Card) -> Segmenter:
-    """The model's own segmenter.
-
-    Raises
-    ------
-    ModelError
-        If weights are missing or damaged.
-    """
-    path = card.folder / card.segmenter["file"]
-    segmenter = Segmenter(read_architecture(SegmenterArchitecture, path))
-    load_stage(segmenter, path)
-    return segmenter
-
-
-def _whole_factor(spacing_mm: float | None, grid: Grid) -> int:
-    """How many voxels of a grid make one of the segmenter's, along each axis.
-
-    Raises
-    ------
-    ModelError
-        If that is no whole number.
-    """
-    if spacing_mm is None:
-        return 1
-    ratio = spacing_mm / grid.spacing_mm[0]
-    times = round(ratio)
-    if times < 1 or abs(ratio - times) > 1e-6 or any(n % times for n in grid.shape):
-        raise ModelError(
-            f"the segmenter reads {spacing_mm:g} mm, which is no whole multiple of the "
-            f"model's {grid.spacing_mm[0]:g} mm; name another segmenter in the card"
-        )
-    return times
 
 
 def best_precision(device: torch.device) -> Precision:

@@ -49,8 +49,12 @@ def save_stage(stage: nn.Module, path: Path) -> None:
     save_file(tensors, path, metadata={"architecture": json.dumps(architecture)})
 
 
-def read_architecture(kind: type[Architecture], path: Path) -> Architecture:
+def read_architecture(
+    kind: type[Architecture], path: Path, *, unsaid: dict[str, Any] | None = None
+) -> Architecture:
     """Architecture that a weights file says it belongs to.
+
+    ``unsaid`` are the values of keys that older files leave out.
 
     Raises
     ------
@@ -61,7 +65,8 @@ def read_architecture(kind: type[Architecture], path: Path) -> Architecture:
         metadata = weights.metadata() or {}
     if "architecture" not in metadata:
         raise ModelError(f"{path}: the weights name no architecture; retrain the model")
-    return architecture_from(kind, json.loads(metadata["architecture"]))
+    said = json.loads(metadata["architecture"])
+    return architecture_from(kind, {**(unsaid or {}), **said})
 
 
 def load_stage(stage: nn.Module, path: Path) -> None:

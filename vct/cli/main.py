@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import vct
-from vct.cli import build, cohorts, look, training
+from vct.cli import autopet, build, cohorts, look, training
 from vct.cli.console import say, show
 from vct.errors import EXIT_BUG, VctError
 
@@ -24,6 +24,7 @@ build.register(app)
 cohorts.register(app)
 look.register(app)
 training.register(app)
+autopet.register(app)
 
 
 def _show_version(wanted: bool) -> None:

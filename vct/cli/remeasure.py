@@ -31,19 +31,24 @@ def remeasure_organs(out: Path, notify: Callable[[str], None]) -> None:
     """
     import torch
 
-    from vct.cascade import load_segmenter
+    from vct.cascade.instrument import load_segmenter, segmenter_factor
 
     cohort = load_cohort(out)
-    segmenter = load_segmenter(_model_of(out, cohort.run))
+    card = _model_of(out, cohort.run)
+    segmenter = load_segmenter(card)
     segmenter.eval().requires_grad_(False)
     if cohort.run["precision"] == "bf16":  # the instrument as it was when it measured
         segmenter.network.to(torch.bfloat16)
-    names = list(cohort.finished["subject_id"])
-    for number, name in enumerate(names, start=1):
-        notify(f"{number}/{len(names)} {name}")
+    times = segmenter_factor(card)
+    sexes = dict(
+        zip(cohort.finished["subject_id"], cohort.finished["sex"], strict=True)
+    )
+    for number, (name, sex) in enumerate(sexes.items(), start=1):
+        notify(f"{number}/{len(sexes)} {name}")
         folder = out / "dicom" / name
         record = read_subject_record(folder)
-        _replace_record(folder, {**record, "organs": _measured(folder, segmenter)})
+        organs = _measured(folder, segmenter, times, sex)
+        _replace_record(folder, {**record, "organs": organs})
     collect(out)
 
 
@@ -63,21 +68,34 @@ def _model_of(out: Path, run: dict[str, Any]) -> "ModelCard":
     return card
 
 
-def _measured(folder: Path, segmenter: "Segmenter") -> list[dict[str, Any]]:
+def _measured(
+    folder: Path, segmenter: "Segmenter", times: int, sex: str
+) -> list[dict[str, Any]]:
     """Organ rows of one subject."""
     import torch
 
-    from vct.cascade.encode import encode_ct
+    from vct.cascade.instrument import segmented
     from vct.dicom import read_series
-    from vct.segment.measure import measure, organ_rows
+    from vct.segment.measure import measure
+    from vct.segment.rows import organ_rows
 
     ct, pet = read_series(folder, "CT"), read_series(folder, "PT")
     hu = torch.as_tensor(ct.voxels, dtype=torch.float32)
     suv = torch.as_tensor(pet.voxels, dtype=torch.float32)
+    organs = segmenter.organ_list
     with torch.inference_mode():
-        labels = segmenter.labels(encode_ct(hu[None]))[0]
-        sums = measure(hu, suv, labels, ct.grid)
-    return [asdict(row) for row in organ_rows(sums.tolist(), ct.grid)]
+        found = segmented(segmenter, hu[None], times)
+        sums = measure(
+            hu, suv, found.labels[0], ct.grid, organs=organs, doubt=found.doubt[0]
+        )
+    rows = organ_rows(
+        sums.tolist(),
+        ct.grid,
+        organs=organs,
+        sex=sex,
+        error_per_doubt=segmenter.architecture.error_per_doubt,
+    )
+    return [asdict(row) for row in rows]
 
 
 def _replace_record(folder: Path, record: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vct.anatomy import LABEL_OF
 from vct.errors import SpecError
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def check_images(images: "StoredImages") -> None:
     for name, array, kind, top in (
         ("ct_stored", images.ct_stored, np.uint16, 4095),
         ("pet_stored", images.pet_stored, np.uint16, 32767),
-        ("labels", images.labels, np.uint8, 17),
+        ("labels", images.labels, np.uint8, max(LABEL_OF.values())),
     ):
         if array is None:
             continue

@@ -1,6 +1,7 @@
-"""Segmentation Storage, BINARY: one segment per organ of ``vct.anatomy``.
+"""Segmentation Storage, BINARY: one segment per organ that the segmenter tells apart.
 
-Segment number equals label; an organ that is absent is a segment without frames.
+Segments are numbered as in the segmenter's list of ``vct.anatomy``; an organ that is
+absent is a segment without frames.
 """
 
 from collections.abc import Sequence as Items
@@ -12,7 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.sr.coding import Code
 
-from vct.anatomy import ORGANS, Organ
+from vct.anatomy import CURRENT_LIST, FIRST_LIST, Organ
 from vct.dicom.records import StudyContext
 from vct.dicom.study import (
     SERIES_NUMBER,
@@ -24,7 +25,16 @@ from vct.dicom.study import (
 from vct.dicom.uid import StudyUids
 
 TITLE = "Organ segmentation"
-_TISSUE = ("muscle", "subcutaneous_fat", "visceral_fat", "other_soft_tissue")
+_STRUCTURE = Code("123037004", "SCT", "Anatomical Structure")
+_TISSUE = Code("85756007", "SCT", "Tissue")
+_CATEGORY = {
+    "muscle": _TISSUE,
+    "other_muscle": _TISSUE,
+    "subcutaneous_fat": _TISSUE,
+    "visceral_fat": _TISSUE,
+    "other_soft_tissue": _TISSUE,
+    "bowel_gas": Code("105590001", "SCT", "Substance"),
+}
 _SIDE = {"L": Code("7771000", "SCT", "Left"), "R": Code("24028007", "SCT", "Right")}
 
 
@@ -42,16 +52,20 @@ def organ_segmentation(
     sources
         CT datasets, inferior first; pixels are not needed.
     labels
-        uint8, k j i, one slice per source.
+        uint8, k j i, one slice per source, ``vct.anatomy`` labels.
     at
         Time of all events in the object.
     """
     scanner = study.protocol.scanner
+    organs = organs_in(labels)
     ds = hd.seg.Segmentation(
         source_images=sources,
-        pixel_array=labels,
+        pixel_array=_segment_numbers(labels, organs),
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
-        segment_descriptions=[_description(o, study, uids) for o in ORGANS],
+        segment_descriptions=[
+            _description(number, organ, study, uids)
+            for number, organ in enumerate(organs, start=1)
+        ],
         series_instance_uid=uids.series("SEG"),
         series_number=SERIES_NUMBER["SEG"],
         sop_instance_uid=uids.instance("SEG", 1),
@@ -72,20 +86,33 @@ def organ_segmentation(
     return ds
 
 
+def organs_in(labels: np.ndarray) -> tuple[Organ, ...]:
+    """The organ list that a segmentation was made with.
+
+    Labels of two lists share their organs' values only: one voxel of an organ that the
+    current list does not have says that the first list is meant.
+    """
+    beyond = max(organ.label for organ in CURRENT_LIST.organs)
+    return FIRST_LIST.organs if labels.max() > beyond else CURRENT_LIST.organs
+
+
+def _segment_numbers(labels: np.ndarray, organs: Items[Organ]) -> np.ndarray:
+    """Labels as positions in a list, from 1."""
+    number_of = np.zeros(256, np.uint8)
+    for number, organ in enumerate(organs, start=1):
+        number_of[organ.label] = number
+    return number_of[labels]
+
+
 def _description(
-    organ: Organ, study: StudyContext, uids: StudyUids
+    number: int, organ: Organ, study: StudyContext, uids: StudyUids
 ) -> hd.seg.SegmentDescription:
     """Name, codes and color of one organ."""
-    category = (
-        Code("85756007", "SCT", "Tissue")
-        if organ.name in _TISSUE
-        else Code("123037004", "SCT", "Anatomical Structure")
-    )
     code, meaning = organ.snomed
     item = hd.seg.SegmentDescription(
-        segment_number=organ.label,
+        segment_number=number,
         segment_label=organ.name,
-        segmented_property_category=category,
+        segmented_property_category=_CATEGORY.get(organ.name, _STRUCTURE),
         segmented_property_type=Code(code, "SCT", meaning),
         algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
         algorithm_identification=hd.AlgorithmIdentificationSequence(

@@ -87,7 +87,7 @@ def load_cohort(out: str | Path) -> Cohort:
     Mean liver SUV of each arm::
 
         cohort = vct.load_cohort("out")
-        liver = cohort.organs.query("organ == 'liver' and not touches_edge")
+        liver = cohort.organs.query("organ == 'liver' and status == 'ok'")
         liver.merge(cohort.subjects).groupby("arm")["suv_mean"].mean()
     """
     out = Path(out)

@@ -6,7 +6,7 @@ described by ``vct.subjects.COLUMNS`` in the same form.
 
 from typing import NamedTuple
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 
 
 class Column(NamedTuple):
@@ -58,7 +58,16 @@ ORGANS: dict[str, Column] = {
     "subject_id": Column("string", "", "Subject, as in subjects.parquet"),
     "organ": Column("string", "", "Organ, group of organs, or measure by threshold"),
     "source": Column("string", "", "Instrument: segmenter (CT network) or threshold"),
+    "status": Column(
+        "string",
+        "",
+        "ok, in_field (open-ended tissue), or why there are no numbers: not_found, "
+        "cut_by_field, implausible_volume, uncertain, not_applicable",
+    ),
     "volume_ml": Column("float64", "mL", "Volume inside the field of view"),
+    "volume_error_ml": Column(
+        "float64", "mL", "Error (1 SD) the segmenter expects, calibrated on phantoms"
+    ),
     "suv_mean": Column("float64", "g/mL", "Mean body-weight SUV"),
     "suv_sd": Column("float64", "g/mL", "Standard deviation of SUV over voxels"),
     "suv_max": Column("float64", "g/mL", "Largest SUV"),
@@ -67,7 +76,7 @@ ORGANS: dict[str, Column] = {
     "mass_kg": Column(
         "float64", "kg", "Mass inside the field of view, from CT numbers"
     ),
-    "touches_edge": Column("bool", "", "Cut by the field of view: left out of means"),
+    "touches_edge": Column("bool", "", "Cut by the field of view, beyond a trace"),
 }
 
 # Row order of each table: what makes two builds of one spec byte-identical.

@@ -212,8 +212,10 @@ def paint_pancreas(c: Canvas, f: Frame) -> None:
     k = _radius(f, "pancreas", 85.0)
     lift = 14 + 7 * f.at("pancreas_tilt")
     line = spline([(-38, y + 10, z - 24), (-26, y + 2, z - 6), (8, y - 6, z + 6),
-                   (48, y + 8, z + lift), (84, y + 28, z + lift + 10)], 12)  # fmt: skip
-    radius = np.interp(np.linspace(0, 1, 12), [0, 0.2, 0.5, 1.0], [16, 14, 10, 9]) * k
+                   (48, y + 5, z + lift), (82, y + 20, z + lift + 10)], 12)  # fmt: skip
+    radius = (
+        np.interp(np.linspace(0, 1, 12), [0, 0.2, 0.5, 1.0], [16, 14, 10.5, 10]) * k
+    )
     box = c.box(line.min(0) - 24 * k, line.max(0) + 24 * k)
     d = c.tubes(box, [(line, radius)]) + 1.5 * torch.sin(c.points(box)[0] / 4.0)
     c.paint("pancreas", d, box)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 import torch
@@ -83,6 +84,25 @@ def _paint_layers(c: Canvas, f: Frame, o: Profiles, box, upper: bool) -> None:
     c.paint("subcutaneous_fat", skin + SKIN_MM, box)
     lean = torch.maximum(lean, skin + SKIN_MM + 1.0)
     c.paint("muscle_wall", lean, box)
+    # Planes of fascia, fat and vessels part the layers of muscle.
+    half = fascia_mm(f) / 2
+    planes = torch.minimum((lean + 5.0).abs(), (lean + 22.0).abs())
+    planes = torch.minimum(planes, (lean + 13.0).abs()) - half
+    c.paint("soft_tissue", planes, box, **_FASCIA)
+
+
+_FASCIA = {"hu": -25.0, "suv": 0.55}
+
+
+def fascia_mm(f: Frame) -> float:
+    """Thickness of the planes between layers of muscle [mm].
+
+    Of lean tissue in hedyPET's field, 7.5 L in men and 6.1 L in women is neither
+    muscle, bone nor organ. More with age and weight.
+    """
+    thick = 3.2 if f.sex == "M" else 2.4
+    thick += 0.012 * (f.sizes["age"] - 50) + 0.03 * (f.sizes["bmi"] - 25)
+    return float(np.clip(thick, 1.4, 4.2))
 
 
 def _paint_cavity(c: Canvas, f: Frame, o: Profiles) -> None:
@@ -97,6 +117,20 @@ def _paint_cavity(c: Canvas, f: Frame, o: Profiles) -> None:
     bowl = floor + ((x / pa).square() + ((y - py) / pb).square()) * 38 - 42
     cavity = torch.maximum(cavity, torch.maximum(bowl * 0.6, z - 6))
     c.paint("visceral_fat", cavity, box)
+    _paint_mesentery(c, f, cavity, box)
+
+
+def _paint_mesentery(c: Canvas, f: Frame, cavity: torch.Tensor, box) -> None:
+    """Vessels, nodes and folds in the share of the cavity that is not fat."""
+    x, y, z = c.points(box)
+    ph = f.at("bowel_pattern") + 2.0 * f.at("bowel_phase")
+    # Oblique and bent, so that no lattice shows.
+    wave = torch.sin((x + 0.7 * y) / 7.3 + 2.6 * torch.sin((z - 0.5 * x) / 31 + ph))
+    wave = wave + torch.sin((y - 0.6 * z) / 6.7 + 2.3 * torch.sin((x + z) / 37 - ph))
+    wave = wave + torch.sin((z + 0.4 * x) / 8.1 + 2.9 * torch.sin(y / 29 + 2 * ph))
+    limit = 1.22 * NormalDist().inv_cdf(1.0 - f.sizes["mesentery_share"])
+    d = torch.maximum((limit - wave) * 5.0, cavity + 3.0)
+    c.paint("soft_tissue", d, box, hu=5.0, suv=0.6, opacity=0.9)
 
 
 def _unite(c: Canvas, field, box, part, distance, width: float) -> None:
@@ -136,10 +170,12 @@ def _paint_leg_muscle(c: Canvas, f: Frame, o: Profiles) -> None:
     if c.empty(box):
         return
     fat = leg_fat(f)
-    c.paint("thigh_muscle", _legs(c, f, o, box, fat), box)
+    x, y, z = c.points(box)
+    # The muscles taper into the groin and the seat.
+    taper = 0.8 * (z - f.level(1.0)).clamp_min(0)
+    c.paint("thigh_muscle", _legs(c, f, o, box, fat) + taper, box)
     if not c.images:
         return
-    x, y, z = c.points(box)
     xl, yl, a, b = (c.per_slice(v, box) for v in leg_axes(f, o.z))
     dx, dy = (x.abs() - xl) / (a - fat), (y - yl) / (b - fat)
     # Fat between quadriceps, hamstrings and adductors.
@@ -147,7 +183,8 @@ def _paint_leg_muscle(c: Canvas, f: Frame, o: Profiles) -> None:
     plane = torch.where(dy > -0.2, plane, torch.ones_like(plane))
     inside = (dx.square() + dy.square()).sqrt() - 0.86
     low = z - f.level(1.0)
-    seam = torch.maximum(torch.maximum(plane - 0.05, inside) * 70.0, low)
+    half = fascia_mm(f) / 70.0
+    seam = torch.maximum(torch.maximum(plane - half, inside) * 70.0, low)
     c.paint("soft_tissue", seam, box, hu=-60.0, suv=0.35, opacity=0.8)
 
 

@@ -118,6 +118,13 @@ def _fit_composition(f: Frame) -> None:
         s["upper_extra"] += min(max(1000.0 * crowded / area, -6.0), 6.0)
         s["upper_extra"] = min(max(s["upper_extra"], -14.0), 0.0)
         f.outline = outline(f, girth)
+    f.marks = _marks(f)
+    excess, _ = _cavity_excess_ml(f, inside)
+    spare = max(excess, 0.0) + _MESENTERY_SHARE * inside
+    s["mesentery_share"] = min(max(spare / (inside + max(excess, 0.0)), 0.05), 0.5)
+
+
+_MESENTERY_SHARE = 0.08  # of visceral fat: its vessels, nodes and folds
 
 
 def _upper_excess_ml(f: Frame) -> tuple[float, float]:

@@ -113,8 +113,10 @@ def _paint_brain(c: Canvas, f: Frame) -> None:
     stem = capsule(p, head_point(f, 0, 8, -20), head_point(f, 0, 22, -78), 14, 9)
     c.paint("cerebrospinal_fluid", torch.minimum(back, stem) - 1.5, box)
     c.paint("brain_grey", cortex, box)
-    thickness = 11.5 + 5.0 * fold
-    white = hull + thickness
+    # Gyri and sulci, unfolded until 4 mm can show them: white matter comes close
+    # to the surface under one, grey goes deep along the other.
+    thickness = 11.0 + 9.5 * fold
+    white = hull + thickness.clamp_min(4.0)
     white = torch.maximum(white, 5.0 - u[0].abs() + 0.4 * (10 - u[2]).clamp(-30, 0))
     c.paint("brain_white", white, box)
     c.paint("brain_grey", back, box)

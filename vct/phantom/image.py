@@ -11,6 +11,7 @@ from torch import Tensor
 PET_FWHM_MM = 5.5
 PET_NOISE_FWHM_MM = 6.5
 CT_NOISE_FWHM_MM = 3.0
+NOISE_STEP_MM = 4.0  # levels of noise are told at this voxel size
 
 
 def _normal(shape, generator: torch.Generator, device: torch.device) -> Tensor:
@@ -51,6 +52,20 @@ def blurred(image: Tensor, fwhm_mm: float, step_mm: float) -> Tensor:
 def noise_gain(fwhm_mm: float, step_mm: float) -> float:
     """SD of unit white noise after ``blurred``."""
     return sum(t * t for t in kernel_1d(fwhm_mm, step_mm)) ** 1.5
+
+
+def noise_ratio(fwhm_mm: float, step_mm: float) -> float:
+    """SD of noise at a voxel size over its SD at ``NOISE_STEP_MM``.
+
+    A voxel holds the mean of a field of Gaussian correlation over its box, so that
+    coarse voxels of a fine image are as noisy as coarse voxels rendered.
+    """
+
+    def variance(step: float) -> float:  # of means along one axis
+        a = step / (2 * fwhm_mm / 2.3548)
+        return (math.sqrt(math.pi) * a * math.erf(a) + math.exp(-a * a) - 1) / a**2
+
+    return (variance(step_mm) / variance(NOISE_STEP_MM)) ** 1.5
 
 
 def smooth_field(
@@ -117,7 +132,12 @@ def breathed(suv: Tensor, z_mm: np.ndarray, dome_mm: float, shift_mm: float) -> 
 def pet_noised(
     suv: Tensor, step_mm: float, cov: float, liver_suv: float, generator
 ) -> Tensor:
-    """Count noise: variance grows with activity, ``cov`` at the liver's SUV."""
+    """Count noise: variance grows with activity.
+
+    ``cov`` is the coefficient of variation at the liver's SUV in voxels of
+    ``NOISE_STEP_MM``.
+    """
+    cov *= noise_ratio(PET_NOISE_FWHM_MM, step_mm)
     white = _normal(suv.shape, generator, suv.device)
     grain = blurred(white, PET_NOISE_FWHM_MM, step_mm)
     grain /= noise_gain(PET_NOISE_FWHM_MM, step_mm)
@@ -128,9 +148,15 @@ def pet_noised(
 
 
 def ct_noised(hu: Tensor, step_mm: float, sd_hu: float, generator) -> Tensor:
-    """Correlated CT noise, about a third of its strength in air."""
+    """Correlated CT noise, about a third of its strength in air.
+
+    ``sd_hu`` stands for voxels of ``NOISE_STEP_MM``.
+    """
+    sd_hu *= noise_ratio(CT_NOISE_FWHM_MM, step_mm)
     white = _normal(hu.shape, generator, hu.device)
-    grain = blurred(white, max(CT_NOISE_FWHM_MM, 1.1 * step_mm), step_mm)
-    grain /= noise_gain(max(CT_NOISE_FWHM_MM, 1.1 * step_mm), step_mm)
+    # Neighbors correlate as means over boxes do: 0.27 at 4 mm.
+    fwhm_mm = max(CT_NOISE_FWHM_MM, 0.975 * step_mm)
+    grain = blurred(white, fwhm_mm, step_mm)
+    grain /= noise_gain(fwhm_mm, step_mm)
     weight = 0.35 + 0.65 * ((hu + 950) / 500).clamp(0, 1)
     return (hu + sd_hu * weight * grain).clamp_(-1024.0, 3071.0)

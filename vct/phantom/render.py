@@ -102,8 +102,7 @@ def render(
         size = (float(anatomy.weight_kg) / 76.0) ** 0.5
         liver = canvas.suv_of["liver"]
         suv = image.pet_noised(suv, step, LIVER_COV * size, liver, generator)
-        sd = CT_NOISE_HU * math.sqrt(4.0 / step)
-        sd *= math.exp(0.02 * (float(anatomy.bmi_kg_m2) - 26.0))
+        sd = CT_NOISE_HU * math.exp(0.02 * (float(anatomy.bmi_kg_m2) - 26.0))
         hu = image.ct_noised(hu, step, sd, generator)
     return Phantom(hu, suv, canvas.labels)
 

@@ -82,7 +82,9 @@ def paint_spine(c: Canvas, f: Frame) -> None:
     )
     transverse = torch.maximum(transverse, 11.5 - around_canal)
     behind = torch.minimum(torch.minimum(arch, spine_process), transverse)
-    behind = torch.maximum(behind, ends)
+    # In the neck nothing reaches the skin.
+    rear = o.yc + o.b - 14 - 1.2 * np.clip(z - 88, 0, None)
+    behind = torch.maximum(torch.maximum(behind, ends), y - c.per_slice(rear, box))
     c.paint("vertebra_cortex", behind, box)
     bone = torch.maximum(torch.maximum(body, ends), -d_disc)
     c.paint("vertebra_cortex", bone, box)
@@ -115,6 +117,8 @@ def paint_sacrum(c: Canvas, f: Frame) -> None:
     y = y0 + 62 * np.sin(np.pi * 0.62 * t) * (1 + 0.12 * f.at("pelvic_tilt"))
     half_x = np.interp(t, [0, 0.2, 0.6, 0.8, 1], [50, 52, 26, 11, 6])
     half_y = np.interp(t, [0, 0.3, 0.8, 1], [22, 19, 9, 5])
+    o = f.outline.resampled(z)
+    y = np.minimum(y, o.ym + o.bm - half_y - _OVER_SACRUM_MM)
     box = c.box((-58, y0 - 30, bottom), (58, y0 + 100, top))
     if c.empty(box):
         return
@@ -127,6 +131,9 @@ def paint_sacrum(c: Canvas, f: Frame) -> None:
     d = torch.maximum(torch.maximum(d, zt - top + 2), bottom - zt)
     c.paint("sacrum_cortex", d, box)
     c.paint("sacrum_marrow", d + 2.6, box)
+
+
+_OVER_SACRUM_MM = 9.0  # fascia and muscle between it and the fat
 
 
 def paint_ribs(c: Canvas, f: Frame) -> None:
@@ -157,8 +164,9 @@ def _rib(f: Frame, top: float, share: np.ndarray, drop: float, side: int):
     angle = np.pi * share
     z = top - 6 - drop * np.sin(np.clip(share / 0.62, 0, 1) * np.pi / 2) ** 1.2
     first = 1.0 + 6 * max(0.0, 1 - (-top + 10) / 25) / 50
-    a = np.interp(z, f.outline.z, f.outline.ac) + 4
-    b = np.interp(z, f.outline.z, f.outline.bc) + 4
+    # In the thinnest the cage would reach the skin: it stays within the muscle.
+    a = np.interp(z, f.outline.z, np.minimum(f.outline.ac + 4, f.outline.am - 6))
+    b = np.interp(z, f.outline.z, np.minimum(f.outline.bc + 4, f.outline.bm - 6))
     y0 = np.interp(z, f.outline.z, f.outline.yv)
     e = 2 / 2.35
     x = a * np.sin(angle) ** e * first
@@ -288,6 +296,12 @@ def paint_pelvis(c: Canvas, f: Frame) -> None:
         d = smooth_union(smooth_union(blade, bridge, 18), socket, 14)
         d = smooth_union(torch.minimum(d, crest), pubis, 10)
         d = smooth_union(smooth_union(d, seat, 10), ramus, 8)
+        # A slim trunk keeps its iliac crests under the skin.
+        o = f.outline.resampled(c.axes[0])
+        pa, pb, py, pn = (c.per_slice(v, box) for v in (o.am - 4, o.bm - 4, o.ym, o.n))
+        under = superellipse(p[0], p[1] - py, pa, pb, pn)
+        below = (f.level(0.90) - p[2]).clamp_min(0)
+        d = torch.maximum(d, under - 3.0 * below)
         c.paint("pelvis_cortex", d, box)
         c.paint("pelvis_marrow", d + 3.2, box)
         _paint_femur(c, f, side, head, size)
@@ -335,7 +349,7 @@ def paint_muscles(c: Canvas, f: Frame) -> None:
             back = f.profile("ym", z) + f.profile("bm", z)
             points.append((side * 29.0, back - 22.0 - 6 * (u > 0.4), z))
         line = spline(points, 16)
-        radius = m * np.interp(np.arange(16), [0, 5, 11, 15], [15, 18, 25, 20])
+        radius = m * np.interp(np.arange(16), [0, 5, 11, 15], [17, 21, 29, 23])
         box = c.box(line.min(0) - 40, line.max(0) + 40)
         d = c.tubes(box, [(line, radius + 2.5)])
         c.paint("soft_tissue", d, box, hu=-60.0, suv=0.35, opacity=0.7)
@@ -350,13 +364,13 @@ def paint_muscles(c: Canvas, f: Frame) -> None:
             (head[0] + side * 4, head[1] - 34, head[2] + 6),
             (head[0] + side * 22, head[1] - 10, head[2] - 50),
         ], 16)  # fmt: skip
-        radius = m * np.interp(np.arange(16), [0, 5, 9, 15], [9, 19, 22, 13])
+        radius = m * np.interp(np.arange(16), [0, 5, 9, 15], [11, 23, 27, 16])
         box = c.box(line.min(0) - 30, line.max(0) + 30)
         c.paint("psoas_muscle", c.tubes(box, [(line, radius)]), box)
         back = f.profile("ym", f.level(0.88)) + f.profile("bm", f.level(0.88))
         center = (side * 0.50 * f.profile("am", f.level(0.88)), back - 30 * m,
                   f.level(0.90))  # fmt: skip
-        radii = (66 * m, 36 * m, 105 * sc)
+        radii = (72 * m, 42 * m, 112 * sc)
         box = c.around(center, 125)
         d = ellipsoid(
             c.points(box), center, radii, rotation(10, -22 * side, -24 * side)

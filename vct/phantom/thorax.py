@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vct.phantom.body import head_point
 from vct.phantom.canvas import Canvas, Slices
-from vct.phantom.frame import Frame
+from vct.phantom.frame import Frame, Profiles
 from vct.phantom.shapes import (
     Points,
     Vector,
@@ -45,8 +45,8 @@ def lung_distance(c: Canvas, f: Frame, box: Slices, side: int) -> Tensor:
     p = c.points(box)
     x, y, z = p
     inset = f.volumes_ml.get("_inset_left" if side > 0 else "_inset_right", 0.0)
-    pa, pb, py, pn = (c.per_slice(v, box) for v in (o.ac, o.bc, o.yv, o.n))
-    wall = superellipse(x, y - py, pa - 3 - inset, pb - 3 - inset, pn)
+    pb, py, pn = (c.per_slice(v, box) for v in (o.bc, o.yv, o.n))
+    wall = _chest_wall(c, o, box, inset, x, y, pn)
     base = (diaphragm(f, p) - z) * 0.72 + inset
     # Apex: a dome through z = 0, 60 mm lateral.
     apex = ellipsoid(
@@ -64,6 +64,21 @@ def lung_distance(c: Canvas, f: Frame, box: Slices, side: int) -> Tensor:
     middle = half * (1 - 0.72 * front) - side * x
     d = torch.maximum(torch.maximum(wall, base), torch.maximum(apex, middle))
     return d
+
+
+def _chest_wall(c: Canvas, o: Profiles, box: Slices, inset: float, x, y, exponent):
+    """Distance to the pleura, which keeps within the muscle under the skin's fat."""
+    half = np.minimum(o.ac - 3 - inset, o.am - _CHEST_WALL_MM)
+    front = np.maximum(o.yv - o.bc + 3 + inset, o.ym - o.bm + _CHEST_WALL_MM)
+    rear = np.minimum(o.yv + o.bc - 3 - inset, o.ym + o.bm - _CHEST_WALL_MM)
+    pa, py, pb = (
+        c.per_slice(v, box)
+        for v in (half, 0.5 * (rear + front), np.maximum(0.5 * (rear - front), 2.0))
+    )
+    return superellipse(x, y - py, pa, pb, exponent)
+
+
+_CHEST_WALL_MM = 9.0  # ribs and the muscle between them, at the least
 
 
 def paint_lungs(c: Canvas, f: Frame) -> None:

@@ -117,6 +117,9 @@ def _content(cohort: Cohort, findings: Sequence[Finding]) -> dict[str, Any]:
             )
         ),
         "hu_rows": hu_rows(findings),
+        "refused_rows": finding_rows(
+            [f for f in findings if f.id.startswith("instrument/refused/")]
+        ),
         "image_rows": finding_rows(by_kind["image"]),
         "conformance_rows": finding_rows(by_kind["conformance"]),
         "series_rows": series_rows(cohort),

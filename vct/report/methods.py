@@ -116,7 +116,10 @@ def limits(*, calibrated: bool) -> list[str]:
         "Organs are measured by a network trained on phantoms. Its error is part of "
         "every organ volume here and of no reference: the references were measured "
         "with TotalSegmentator.",
-        "An organ cut by the field of view is left out of the means and counted. "
+        "An organ that is cut by the field of view, not found, of a volume that no "
+        "adult has, or too uncertain by the segmenter's own estimate has no number: it "
+        "is left out of the means and counted. That estimate was measured on "
+        "phantoms: on other images the segmenter may be wrong and sure. "
         "Volumes of muscle, fat, bone and spine are not compared: every field of view "
         "cuts them.",
         "AutoPET's organ values for 200 patients are published as a figure only. They "

@@ -1,32 +1,46 @@
 """Volumes, SUVs and HUs of organs, computed on the device that made the images.
 
-One table of numbers a subject, float64, rows as ``MEASURED`` and columns as
+One table of numbers a subject, float64, rows as ``measured`` and columns as
 ``COLUMNS``: it travels to the host with the images, in the same copy.
 """
 
-from dataclasses import dataclass
+import math
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vct.anatomy import LABEL_OF, ORGAN_GROUPS, ORGANS
+from vct.anatomy import CURRENT_LIST, OrganList
 from vct.grid import Grid
 
+# All but the last are sums over the voxels of an organ; edge voxels are those on the
+# faces of the field; doubt is that of ``vct.segment.network.Segmentation``.
 COLUMNS = (
-    "voxels", "suv_sum", "suv_square_sum", "suv_max", "hu_sum", "hu_square_sum",
-    "edge_voxels", "density_g_ml_sum",
+    "voxels", "suv_sum", "suv_square_sum", "hu_sum", "hu_square_sum",
+    "density_g_ml_sum", "edge_voxels", "doubt_voxels", "suv_max",
 )  # fmt: skip
+_SUMS = len(COLUMNS) - 2
 THRESHOLD_ORGANS = (
     "body_hu", "lungs_hu", "fat_hu", "bone_hu", "brain_suv", "bladder_suv",
 )  # fmt: skip
-MEASURED = (
-    *(organ.name for organ in ORGANS), *ORGAN_GROUPS, "body", *THRESHOLD_ORGANS
-)  # fmt: skip
+_SLICES_AT_ONCE = 8
 
 
-def measure(hu: Tensor, suv: Tensor, labels: Tensor, grid: Grid) -> Tensor:
-    """Sums over every organ of one subject, float64, (len(MEASURED), len(COLUMNS)).
+def measured(organs: OrganList) -> tuple[str, ...]:
+    """Names of the rows: organs, groups, the body, and what thresholds find."""
+    return (*organs.rows, *THRESHOLD_ORGANS)
+
+
+def measure(
+    hu: Tensor,
+    suv: Tensor,
+    labels: Tensor,
+    grid: Grid,
+    *,
+    organs: OrganList = CURRENT_LIST,
+    doubt: Tensor | None = None,
+) -> Tensor:
+    """Sums over every organ of one subject, float64, (rows, len(COLUMNS)).
 
     Parameters
     ----------
@@ -36,33 +50,52 @@ def measure(hu: Tensor, suv: Tensor, labels: Tensor, grid: Grid) -> Tensor:
         uint8, (k, j, i), ``vct.anatomy`` labels.
     grid
         Where the voxels lie.
+    organs
+        What the labels tell apart; it fixes the rows, see ``measured``.
+    doubt
+        Of the segmentation, (organs,); None where labels are exact.
     """
-    density = _density_g_ml(hu)
-    masks = [labels == organ.label for organ in ORGANS]
-    masks += [
-        torch.stack([labels == LABEL_OF[part] for part in parts]).any(dim=0)
-        for parts in ORGAN_GROUPS.values()
+    thresholds = _threshold_masks(hu, suv, grid)
+    columns = _columns(hu, suv)
+    tables = []
+    for first in range(0, len(hu), _SLICES_AT_ONCE):
+        part = slice(first, first + _SLICES_AT_ONCE)
+        masks = [labels[part] == organ.label for organ in organs.organs]
+        masks += [mask[part] for mask in thresholds]
+        inside = torch.stack(masks, dim=1).flatten(2).to(hu.dtype)
+        sums = (inside @ columns[part]).sum(dim=0, dtype=torch.float64)
+        highest = (inside * suv[part].flatten(1)[:, None]).amax(dim=(0, 2))
+        tables.append(torch.cat([sums, highest.double()[:, None]], dim=1))
+    table = torch.stack(tables)
+    table = torch.cat([table[..., :-1].sum(dim=0), table[..., -1:].amax(dim=0)], dim=1)
+    count = len(organs.organs)
+    unsure = table.new_zeros(len(table)) if doubt is None else _padded(doubt, table)
+    table = torch.cat([table[:, :_SUMS], unsure[:, None], table[:, _SUMS:]], dim=1)
+    names = organs.names
+    grouped = [
+        _united(table, [names.index(part) for part in organs.parts(row)])
+        for row in organs.rows[count:]
     ]
-    masks.append(labels > 0)
-    masks += list(_threshold_masks(hu, suv, grid))
-    return torch.stack([_sums(mask, hu, suv, density) for mask in masks])
+    return torch.cat([table[:count], torch.stack(grouped), table[count:]])
 
 
-def _sums(mask: Tensor, hu: Tensor, suv: Tensor, density: Tensor) -> Tensor:
-    weight = mask.to(hu.dtype)
-    s, h = suv * weight, hu * weight
-    edge = mask.clone()
-    edge[1:-1, 1:-1, 1:-1] = False
+def _columns(hu: Tensor, suv: Tensor) -> Tensor:
+    """What is summed in each voxel, (k, j·i, columns)."""
+    edge = torch.ones_like(hu)
+    edge[1:-1, 1:-1, 1:-1] = 0
+    values = (torch.ones_like(hu), suv, suv**2, hu, hu**2, _density_g_ml(hu), edge)
+    return torch.stack([v.flatten(1) for v in values], dim=2)
 
-    def total(values: Tensor) -> Tensor:
-        return values.sum(dtype=torch.float64)
 
-    return torch.stack(
-        [
-            total(weight), total(s), total(s * suv), s.amax().double(),
-            total(h), total(h * hu), total(edge), total(density * weight),
-        ]
-    )  # fmt: skip
+def _padded(doubt: Tensor, table: Tensor) -> Tensor:
+    """Doubt of the organs, none for what thresholds find."""
+    return F.pad(doubt.double(), (0, len(table) - len(doubt)))
+
+
+def _united(table: Tensor, rows: list[int]) -> Tensor:
+    """Sums of rows, and the largest of their maxima; doubts may count twice."""
+    parts = torch.stack([table[row] for row in rows])
+    return torch.cat([parts[:, :-1].sum(dim=0), parts[:, -1:].amax(dim=0)])
 
 
 def _density_g_ml(hu: Tensor) -> Tensor:
@@ -74,77 +107,42 @@ def _density_g_ml(hu: Tensor) -> Tensor:
 
 
 def _threshold_masks(hu: Tensor, suv: Tensor, grid: Grid) -> list[Tensor]:
-    """Body, lungs, fat, bone by HU; brain and bladder by SUV: no network.
+    """Body, lungs, fat, dense bone by HU; brain and bladder by SUV: no network.
 
-    Lungs are air-like voxels opened by about 10 mm, so that airways, skin and bowel
-    gas vanish; body is tissue and lungs; brain is hot above the lung top, bladder hot
-    in the lowest third of the field.
+    Lungs are air-like voxels of the chest, opened by about 10 mm, so that airways, skin
+    and bowel gas vanish, and given back the rim that the opening took; body is what is
+    nearer to water than to air, and lungs; brain is hot above the lung top, bladder hot
+    in the lowest third of the field, cut at half its own level so that blur does not
+    widen it.
     """
     slices = torch.arange(grid.shape[0], device=hu.device)[:, None, None]
     z = grid.origin_mm[0] + grid.spacing_mm[0] * slices
-    lungs = _opened((hu > -950) & (hu < -450), grid)
-    tissue = hu > -300
+    chest = (z > -480.0) & (z < 30.0)
+    lungs = _opened((hu > -950) & (hu < -450) & chest, grid)
     return [
-        tissue | lungs,
+        (hu > -500) | lungs,
         lungs,
         (hu > -190) & (hu < -30),
         hu > 250,
         (suv > 3.0) & (z > 100.0),
-        (suv > 4.0) & (z < grid.origin_mm[0] + grid.fov_mm[0] / 3),
+        _hot(suv * (z < grid.origin_mm[0] + grid.fov_mm[0] / 3), least=4.0),
     ]
 
 
+def _hot(suv: Tensor, least: float) -> Tensor:
+    """Voxels above half the mean of the hottest ones, and above ``least``."""
+    core = (suv > suv.amax() / 2).to(suv.dtype)
+    level = (suv * core).sum() / core.sum().clamp_min(1)
+    return suv > (level / 2).clamp_min(least)
+
+
 def _opened(mask: Tensor, grid: Grid, by_mm: float = 10.0) -> Tensor:
-    """Morphological opening with a box of about ``by_mm``."""
-    size = [2 * max(1, round(by_mm / 2 / s)) + 1 for s in grid.spacing_mm]
-    padding = [n // 2 for n in size]
+    """Morphological opening with a box of ``by_mm`` or more, then its rim again."""
+    size = [max(2, math.ceil(by_mm / s)) for s in grid.spacing_mm]
+    before = [pad for n in reversed(size) for pad in (n - 1, 0)]
+    after = [pad for n in reversed(size) for pad in (0, n - 1)]
     x = mask[None, None].float()
-    eroded = -F.max_pool3d(-x, size, stride=1, padding=padding)
-    return F.max_pool3d(eroded, size, stride=1, padding=padding)[0, 0] > 0.5
-
-
-@dataclass(frozen=True)
-class OrganMeasurement:
-    """One row of organs.parquet, without its subject."""
-
-    organ: str
-    source: str
-    volume_ml: float
-    suv_mean: float
-    suv_sd: float
-    suv_max: float
-    hu_mean: float
-    hu_sd: float
-    mass_kg: float
-    touches_edge: bool
-
-
-def organ_rows(sums: list[list[float]], grid: Grid) -> list[OrganMeasurement]:
-    """Rows from the table of ``measure``, on the host; empty organs have NaN means."""
-    rows = []
-    for organ, values in zip(MEASURED, sums, strict=True):
-        n, suv, suv2, suv_max, hu, hu2, edge, mass = values
-        suv_mean, suv_sd = _mean_sd(n, suv, suv2)
-        hu_mean, hu_sd = _mean_sd(n, hu, hu2)
-        rows.append(
-            OrganMeasurement(
-                organ=organ,
-                source="threshold" if organ in THRESHOLD_ORGANS else "segmenter",
-                volume_ml=n * grid.voxel_ml,
-                suv_mean=suv_mean,
-                suv_sd=suv_sd,
-                suv_max=suv_max if n else float("nan"),
-                hu_mean=hu_mean,
-                hu_sd=hu_sd,
-                mass_kg=mass * grid.voxel_ml / 1000,
-                touches_edge=edge > 0,
-            )
-        )
-    return rows
-
-
-def _mean_sd(n: float, total: float, squares: float) -> tuple[float, float]:
-    if not n:
-        return float("nan"), float("nan")
-    mean = total / n
-    return mean, max(squares / n - mean**2, 0.0) ** 0.5
+    eroded = -F.max_pool3d(F.pad(-x, after), size, stride=1)
+    opened = F.max_pool3d(F.pad(eroded, before), size, stride=1)
+    rim = F.max_pool3d(opened, 3, stride=1, padding=1)[0, 0] > 0.5
+    return rim & mask

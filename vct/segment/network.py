@@ -1,22 +1,67 @@
 """The bundled organ segmenter: a MONAI U-Net on a token grid, reading CT only."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from vct.anatomy import ORGANS
+from vct.anatomy import LABEL_OF, ORGAN_LISTS, ORGAN_NAMES, OrganList
 from vct.diffusion.tokens import from_tokens, position_maps, to_tokens
+from vct.errors import ModelError
 
-CLASSES = len(ORGANS) + 1
+# Tokens whose classes are told apart at once: what fits a CPU's cache; a GPU takes all.
+_CPU_TOKENS = 2048
 
 
 @dataclass(frozen=True)
 class SegmenterArchitecture:
-    """Everything that fixes the shapes of the segmenter's weights."""
+    """What a segmenter's weights file says beside its numbers.
+
+    ``organs`` names the classes in their order, air before them. ``logit_offsets``
+    (one a class, air first) and ``error_per_doubt`` (by row of the tables) are what
+    ``vct.training.calibrate_segmenter`` measured; empty is uncalibrated.
+    """
 
     patch: int = 2
-    features: tuple[int, ...] = (32, 48, 64, 96, 128, 32)
+    features: tuple[int, ...] = (32, 96, 160, 224, 256, 64)
+    organs: tuple[str, ...] = ORGAN_NAMES
+    logit_offsets: tuple[float, ...] = ()
+    error_per_doubt: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def organ_list(self) -> OrganList:
+        """The organs behind the classes.
+
+        Raises
+        ------
+        ModelError
+            If vct knows no such list: its labels would be read wrongly.
+        """
+        for known in ORGAN_LISTS:
+            if known.names == tuple(self.organs):
+                return known
+        strange = [name for name in self.organs if name not in LABEL_OF]
+        what = f"organ {strange[0]!r}" if strange else "this choice or order of organs"
+        raise ModelError(
+            f"the segmenter tells {len(self.organs)} organs apart, and this vct does "
+            f"not know {what}; it knows lists of "
+            f"{' and '.join(str(len(known.organs)) for known in ORGAN_LISTS)}. "
+            "Install the vct that trained the model, or train its segmenter anew."
+        )
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Organs of a batch, and how sure the network is of them.
+
+    ``labels`` uint8 (b, k, j, i), of ``vct.anatomy``. ``doubt`` float32 (b, organs):
+    the sum of p (1 − p) over voxels, p the probability of the organ; about two thirds
+    of the voxels by which its volume answers to one logit more.
+    """
+
+    labels: Tensor
+    doubt: Tensor
 
 
 class Segmenter(nn.Module):
@@ -26,29 +71,98 @@ class Segmenter(nn.Module):
     tokens, and the position of each token in the field of view.
     """
 
+    offsets: Tensor
+    label_of_class: Tensor
+
     def __init__(self, architecture: SegmenterArchitecture) -> None:
         super().__init__()
         from monai.networks.nets import BasicUNet
 
         self.architecture = architecture
+        self.organ_list = architecture.organ_list
         patch = architecture.patch
+        self.classes = len(self.organ_list.organs) + 1
         self.network = BasicUNet(
             spatial_dims=3,
             in_channels=patch**3 + 3,
-            out_channels=CLASSES * patch**3,
+            out_channels=self.classes * patch**3,
             features=architecture.features,
             norm=("group", {"num_groups": 8}),
         )
+        offsets = architecture.logit_offsets or (0.0,) * self.classes
+        if len(offsets) != self.classes:
+            raise ModelError(
+                f"the segmenter has {self.classes} classes and {len(offsets)} "
+                "logit_offsets; calibrate it again"
+            )
+        labels = [0, *(organ.label for organ in self.organ_list.organs)]
+        self.register_buffer("offsets", torch.tensor(offsets), persistent=False)
+        self.register_buffer(
+            "label_of_class",
+            torch.tensor(labels, dtype=torch.uint8),
+            persistent=False,
+        )
 
     def forward(self, encoded_ct: Tensor) -> Tensor:
-        """(b, k, j, i) in −1..1 → logits (b, classes, k, j, i)."""
+        """(b, k, j, i) in −1..1 → logits (b, classes, k, j, i), without offsets."""
         patch = self.architecture.patch
-        tokens = to_tokens(encoded_ct[:, None], patch)
-        tokens = torch.cat([tokens, position_maps(tokens)], dim=1)
-        dtype = next(self.network.parameters()).dtype
-        tokens = tokens.to(dtype, memory_format=torch.channels_last_3d)
-        return from_tokens(self.network(tokens), patch)
+        return from_tokens(self.network(self._tokens(encoded_ct)), patch)
 
     def labels(self, encoded_ct: Tensor) -> Tensor:
         """(b, k, j, i) in −1..1 → uint8 labels of ``vct.anatomy``."""
-        return self(encoded_ct).argmax(dim=1).to(torch.uint8)
+        return self.segment(encoded_ct).labels
+
+    def segment(self, encoded_ct: Tensor) -> Segmentation:
+        """(b, k, j, i) in −1..1 → labels and doubt, without full-size logits."""
+        patch = self.architecture.patch
+        features = self._features(self._tokens(encoded_ct))
+        shape = features.shape[2:]
+        labels, doubts = [], []
+        for member in features:
+            found, doubt = self._classes_of(member.flatten(1))
+            tokens = found.reshape(1, patch**3, *shape)
+            labels.append(from_tokens(tokens, patch)[0, 0])
+            doubts.append(doubt)
+        return Segmentation(torch.stack(labels), torch.stack(doubts))
+
+    def _classes_of(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (c, tokens) → labels (patch³, tokens), and doubt (organs,)."""
+        found, doubts = [], []
+        for part in _parts(features):
+            share = self._probabilities(part)
+            chosen = share.max(dim=1).indices  # on CPUs much faster than argmax
+            found.append(self.label_of_class[chosen])
+            doubts.append(share.sum(dim=(0, 2)) - share.square().sum(dim=(0, 2)))
+        return torch.cat(found, dim=1), torch.stack(doubts).sum(dim=0)[1:]
+
+    def _probabilities(self, features: Tensor) -> Tensor:
+        """Features (c, n) → float32 probabilities (patch³, classes, n)."""
+        head = self.network.final_conv
+        weight = head.weight.flatten(1)
+        logits = torch.addmm(head.bias[:, None], weight, features)
+        logits = logits.reshape(self.classes, -1, features.shape[1]).transpose(0, 1)
+        return (logits.float() + self.offsets[:, None]).softmax(dim=1)
+
+    def _tokens(self, encoded_ct: Tensor) -> Tensor:
+        tokens = to_tokens(encoded_ct[:, None], self.architecture.patch)
+        tokens = torch.cat([tokens, position_maps(tokens)], dim=1)
+        dtype = next(self.network.parameters()).dtype
+        return tokens.to(dtype, memory_format=torch.channels_last_3d)
+
+    def _features(self, tokens: Tensor) -> Tensor:
+        """The network up to its last, voxel-wise layer: as MONAI's own forward."""
+        net = self.network
+        x0 = net.conv_0(tokens)
+        x1 = net.down_1(x0)
+        x2 = net.down_2(x1)
+        x3 = net.down_3(x2)
+        x = net.upcat_4(net.down_4(x3), x3)
+        x = net.upcat_3(x, x2)
+        x = net.upcat_2(x, x1)
+        return net.upcat_1(x, x0)
+
+
+def _parts(features: Tensor) -> Iterator[Tensor]:
+    """Columns of (c, tokens), as many at once as the device likes."""
+    at_once = _CPU_TOKENS if features.device.type == "cpu" else features.shape[1]
+    yield from features.split(at_once, dim=1)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vct.anatomy import ORGANS
 from vct.cascade.condition import condition_vector
 from vct.cascade.encode import encode
 from vct.grid import Grid, whole_body_grid
@@ -24,7 +25,9 @@ from vct.seeds import generator, torch_seed
 from vct.training.config import PhantomData
 from vct.training.people import Person, draw_person
 
-PARTS = ("encoded", "labels")  # written in this order: the last one says complete
+# Written in this order: the last one says complete. Labels of a shorter organ list are
+# not found, so that they are rendered anew instead of being read wrongly.
+PARTS = ("encoded", f"labels{len(ORGANS)}")
 
 
 def person_of(seed: int, index: int) -> Person:
@@ -79,11 +82,10 @@ def _render_chunk(job: tuple[PhantomData, list[int], str]) -> None:
     for index in indices:
         person = person_of(data.seed, index)
         encoded, labels = render_subject(person, data.seed, index, grid, device)
-        arrays = {"encoded": encoded.half(), "labels": labels}
-        for name in PARTS:
+        for name, array in zip(PARTS, (encoded.half(), labels), strict=True):
             path = _path(data.folder, index, name)
             partial = path.with_name(f".{os.getpid()}.{path.name}")
-            np.save(partial, arrays[name].cpu().numpy())
+            np.save(partial, array.cpu().numpy())
             partial.rename(path)
 
 
@@ -119,7 +121,7 @@ class PhantomCache:
 
     def labels(self, index: int) -> Tensor:
         """Organ labels, uint8, (k, j, i)."""
-        return self._read(index, "labels")
+        return self._read(index, PARTS[1])
 
     def volumes(self, indices: range) -> Iterator[Tensor]:
         """Encoded volumes one after another."""

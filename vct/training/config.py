@@ -67,6 +67,7 @@ class TrainingConfig(_Strict):
     augmentation_max: float = Field(default=1.0, ge=0)
     patch_slices: int = Field(default=96, gt=0)
     base_weights: Path | None = None
+    superres_weights: Path | None = None
     base_pass_share: float = Field(default=0.0, ge=0, le=1)
     initial_weights: Path | None = None
 

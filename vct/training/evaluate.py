@@ -1,16 +1,20 @@
 """The instrument's accuracy, on phantoms whose labels are known."""
 
+import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from vct.anatomy import ORGANS
+from vct.anatomy import CURRENT_LIST, LABEL_OF, OrganList
 from vct.cascade import Cascade
-from vct.cascade.encode import decode_suv
-from vct.cascade.resample import coarsen
-from vct.training.cache import PhantomCache
-from vct.training.superres import repaired
+from vct.cascade.encode import decode
+from vct.errors import ModelError
+from vct.segment.measure import COLUMNS, measure
+from vct.segment.rows import IN_FIELD, OK, OrganMeasurement, organ_rows
+from vct.training.cache import PhantomCache, person_of
+from vct.training.passed import passed_through
 
 
 @dataclass(frozen=True)
@@ -19,12 +23,30 @@ class OrganAccuracy:
 
     ``dice`` is the mean over subjects that have the organ; biases compare the means
     over subjects, in percent, of volume and of SUV mean inside the labels.
+    ``actual_error_percent`` is the RMS over subjects of the error of a volume, of the
+    mean volume; ``expected_error_percent`` the RMS of what the segmenter expected of
+    it. ``told_share`` is the share of subjects whose numbers were not refused.
     """
 
     dice: float
     volume_bias_percent: float
     suv_bias_percent: float
     mean_volume_ml: float
+    actual_error_percent: float
+    expected_error_percent: float
+    told_share: float
+
+
+class Reading(NamedTuple):
+    """One organ of one phantom: found and true, in voxels and g/mL."""
+
+    overlap: float
+    found: float
+    truth: float
+    suv_found: float
+    suv_truth: float
+    expected_error: float
+    told: float
 
 
 @torch.no_grad()
@@ -43,58 +65,117 @@ def segmenter_accuracy(
         Noise each phantom's coarse volume to a middle σ, let the base stage denoise it
         and the fine stage sharpen it, before the segmenter sees it: images as the
         model makes them, whose labels are still known.
+
+    Returns
+    -------
+    Organs, groups of organs and the body, by name; those that no phantom has are left
+    out.
+
+    Raises
+    ------
+    ModelError
+        If the segmenter tells other organs apart than the phantoms do.
     """
     assert cascade.segmenter is not None
+    organs = cascade.segmenter.organ_list
+    if organs is not CURRENT_LIST:
+        raise ModelError(
+            f"the segmenter tells {len(organs.organs)} organs apart, the phantoms "
+            f"{len(CURRENT_LIST.organs)}: train it anew before it is judged"
+        )
     rng = torch.Generator(cascade.device)
     rng.manual_seed(0)
-    rows: dict[str, list[list[float]]] = {organ.name: [] for organ in ORGANS}
+    readings: dict[str, list[Reading]] = {row: [] for row in organs.rows}
     for index in cache.held_out:
-        truth = cache.labels(index).to(cascade.device)
         fine = cache.encoded(index)[None].to(cascade.device).float()
         if through_cascade:
             condition = cache.condition(range(index, index + 1)).to(cascade.device)
-            fine = _through(cascade, fine, condition, rng)
-        found = cascade.segmenter.labels(fine[:, 0])[0]
-        suv = fine[0, 1]
-        for organ in ORGANS:
-            a, b = found == organ.label, truth == organ.label
-            if b.any():
-                rows[organ.name].append(_overlap(a, b, suv))
+            fine = passed_through(cascade, fine, condition, rng)
+        truth = cache.labels(index).to(cascade.device)
+        sex = person_of(cache.data.seed, index).sex
+        for row, reading in read_phantom(cascade, fine, truth, sex).items():
+            if reading.truth:
+                readings[row].append(reading)
     return {
-        name: _accuracy(torch.tensor(values), cache.grid.voxel_ml)
-        for name, values in rows.items()
+        row: accuracy_of(values, cache.grid.voxel_ml)
+        for row, values in readings.items()
         if values
     }
 
 
-def _through(
-    cascade: Cascade, fine: Tensor, condition: Tensor, rng: torch.Generator
-) -> Tensor:
-    coarse = coarsen(fine, cascade.superres.architecture.factor)
-    coarse = repaired(cascade.base, coarse, condition, rng)
-    coarse_noise, fine_noise = (
-        torch.randn(shape, generator=rng, device=rng.device)
-        for shape in (coarse.shape, fine.shape)
+def read_phantom(
+    cascade: Cascade, fine: Tensor, truth: Tensor, sex: str
+) -> dict[str, Reading]:
+    """Segment one encoded volume (1, 2, k, j, i) and hold it against its labels."""
+    segmenter = cascade.segmenter
+    assert segmenter is not None
+    organs, grid = segmenter.organ_list, cascade.grid
+    hu, suv = (image[0] for image in decode(fine))
+    found = cascade.segment(hu[None])
+    labels = found.labels[0]
+    sums = measure(hu, suv, labels, grid, organs=organs, doubt=found.doubt[0]).tolist()
+    rows = organ_rows(
+        sums,
+        grid,
+        organs=organs,
+        sex=sex,
+        error_per_doubt=segmenter.architecture.error_per_doubt,
     )
-    return cascade.sample_superres(condition, coarse, coarse_noise, fine_noise)
+    true_sums = measure(hu, suv, truth, grid, organs=organs).tolist()
+    overlaps = _overlaps(labels, truth, organs)
+    return {
+        row.organ: _reading(row, got, true, overlaps[row.organ], grid.voxel_ml)
+        for row, got, true in zip(rows, sums, true_sums, strict=True)
+        if row.organ in organs.rows
+    }
 
 
-def _overlap(found: Tensor, truth: Tensor, encoded_suv: Tensor) -> list[float]:
-    suv = decode_suv(encoded_suv)
-    return [
-        float((found & truth).sum()),
-        float(found.sum()),
-        float(truth.sum()),
-        float(suv[found].mean()) if found.any() else float("nan"),
-        float(suv[truth].mean()),
-    ]
+def _overlaps(found: Tensor, truth: Tensor, organs: OrganList) -> dict[str, float]:
+    """Voxels that both give to a row of the tables."""
+    both = {}
+    for row in organs.rows:
+        values = [LABEL_OF[part] for part in organs.parts(row)]
+        mine, theirs = (_any_of(labels, values) for labels in (found, truth))
+        both[row] = float((mine & theirs).sum())
+    return both
 
 
-def _accuracy(rows: Tensor, voxel_ml: float) -> OrganAccuracy:
-    overlap, found, truth, suv_found, suv_truth = rows.unbind(dim=1)
+def _any_of(labels: Tensor, values: list[int]) -> Tensor:
+    return torch.stack([labels == value for value in values]).any(dim=0)
+
+
+def _reading(
+    row: OrganMeasurement,
+    got: list[float],
+    true: list[float],
+    overlap: float,
+    voxel_ml: float,
+) -> Reading:
+    n, suv = COLUMNS.index("voxels"), COLUMNS.index("suv_sum")
+    return Reading(
+        overlap=overlap,
+        found=got[n],
+        truth=true[n],
+        suv_found=got[suv] / got[n] if got[n] else math.nan,
+        suv_truth=true[suv] / true[n] if true[n] else math.nan,
+        expected_error=row.volume_error_ml / voxel_ml,
+        told=float(row.status in (OK, IN_FIELD)),
+    )
+
+
+def accuracy_of(readings: list[Reading], voxel_ml: float) -> OrganAccuracy:
+    """Accuracy of one organ over phantoms that have it."""
+    table = torch.tensor(readings, dtype=torch.float64)
+    overlap, found, truth, suv_found, suv_truth, expected, told = table.unbind(dim=1)
+    mean = truth.mean()
+    seen = suv_found.isfinite()
+    suv_bias = suv_found[seen].mean() / suv_truth[seen].mean() - 1
     return OrganAccuracy(
         dice=float((2 * overlap / (found + truth)).mean()),
-        volume_bias_percent=float(100 * (found.mean() / truth.mean() - 1)),
-        suv_bias_percent=float(100 * (suv_found.nanmean() / suv_truth.mean() - 1)),
-        mean_volume_ml=float(truth.mean() * voxel_ml),
+        volume_bias_percent=float(100 * (found.mean() / mean - 1)),
+        suv_bias_percent=float(100 * suv_bias),
+        mean_volume_ml=float(mean * voxel_ml),
+        actual_error_percent=float(100 * (found - truth).square().mean().sqrt() / mean),
+        expected_error_percent=float(100 * expected.square().mean().sqrt() / mean),
+        told_share=float(told.mean()),
     )

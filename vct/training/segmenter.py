@@ -1,57 +1,86 @@
 """Training of the organ segmenter on phantoms, reading CT only."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from vct.anatomy import ORGANS
+from vct.anatomy import CURRENT_LIST, ORGANS
 from vct.cascade.checkpoint import architecture_from, load_stage
 from vct.cascade.encode import decode_ct, encode_ct
+from vct.cascade.resample import upsample
 from vct.diffusion.unet import channels_last
 from vct.segment.network import Segmenter, SegmenterArchitecture
 from vct.training.cache import PhantomCache
 from vct.training.config import TrainingConfig
+from vct.training.passed import passed_ct
+from vct.training.segmentation_loss import segmentation_loss
 
 _SHIFT_HU = 8.0
 _EXTRA_NOISE_HU = 15.0
+_COARSE_NOISE_HU = 12.0
+_DICE_WEIGHT = 0.5
+_PASSED_PHANTOMS = 256
+_CALIBRATION_SHARE, _CALIBRATION_MOST = 0.08, 96
+
+
+def calibration_phantoms(cache: PhantomCache) -> range:
+    """The last training phantoms: the segmenter never sees them, see calibration."""
+    count = min(_CALIBRATION_MOST, int(_CALIBRATION_SHARE * len(cache.training)))
+    return cache.training[len(cache.training) - count :]
 
 
 class SegmenterTask:
-    """Cross-entropy and Dice on whole phantoms, their CT shifted, blurred, noised."""
+    """Whole phantoms, their CT shifted, blurred, noised, or passed through a model."""
 
     def __init__(
         self, config: TrainingConfig, cache: PhantomCache, device: str
     ) -> None:
-        from monai.losses import DiceCELoss
-
         self.config, self.cache, self.device = config, cache, device
-        self.stage = Segmenter(
-            architecture_from(SegmenterArchitecture, config.architecture)
-        ).to(device)
+        architecture = architecture_from(SegmenterArchitecture, config.architecture)
+        self.stage = Segmenter(replace(architecture, organs=CURRENT_LIST.names))
+        self.stage.to(device)
         if config.initial_weights:
             load_stage(self.stage, config.initial_weights)
         channels_last(self.stage.network)
-        self._criterion = DiceCELoss(
-            to_onehot_y=True, softmax=True, include_background=False, batch=True
+        aside = len(calibration_phantoms(cache))
+        self.phantoms = cache.training[: len(cache.training) - aside]
+        self.memory = self._in_memory()
+        self.passed = passed_ct(
+            config, cache, self.phantoms[:_PASSED_PHANTOMS], device=device
         )
+
+    def _in_memory(self) -> list[tuple[Tensor, Tensor]] | None:
+        """CT and labels of all phantoms where memory is large, else on demand."""
+        if not self.device.startswith("cuda"):
+            return None
+        return [self._read(index) for index in self.phantoms]
+
+    def _read(self, index: int) -> tuple[Tensor, Tensor]:
+        ct = self.cache.encoded(index)[0].to(self.device)
+        return ct, self.cache.labels(index).to(self.device)
 
     def loss(self, batch_size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Loss (b,), and zeros (b,): nothing here has a noise level."""
-        pick = torch.randint(
-            len(self.cache.training), (batch_size,), generator=rng, device=rng.device
-        )
-        members = [self._member(index, rng) for index in pick.tolist()]
+        draws = torch.rand((batch_size, 2), generator=rng, device=rng.device)
+        members = [self._member(which, source, rng) for which, source in draws.tolist()]
         ct, labels = (torch.stack(parts) for parts in zip(*members, strict=True))
-        logits = self.stage(ct).float()
-        loss = self._criterion(logits, labels[:, None].long())
+        logits = self.stage(ct)
+        loss = segmentation_loss(logits, labels, dice_weight=_DICE_WEIGHT)
         return loss.expand(batch_size), torch.zeros(batch_size, device=self.device)
 
-    def _member(self, index: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _member(
+        self, which: float, source: float, rng: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
         """Encoded CT (k, j, i) with its degradation, and labels."""
-        ct = self.cache.encoded(index)[0].to(self.device).float()
-        labels = self.cache.labels(index).to(self.device)
-        return degraded(ct, rng), labels
+        use_passed = len(self.passed) and source < self.config.base_pass_share
+        pool = len(self.passed) if use_passed else len(self.phantoms)
+        index = int(which * pool)
+        ct, labels = self.memory[index] if self.memory else self._read(index)
+        if use_passed:
+            ct = self.passed[index]
+        return degraded(ct.float(), rng), labels
 
     @torch.no_grad()
     def picture(self, stage: nn.Module, path: Path) -> None:
@@ -72,7 +101,7 @@ class SegmenterTask:
                 middle = labels.shape[1] // 2
                 ax.imshow(
                     labels.numpy()[::-1, middle],
-                    cmap="tab20",
+                    cmap="nipy_spectral",
                     vmin=0,
                     vmax=len(ORGANS),
                     interpolation="nearest",
@@ -82,14 +111,19 @@ class SegmenterTask:
 
 
 def degraded(encoded_ct: Tensor, rng: torch.Generator) -> Tensor:
-    """CT with a random shift and added noise in HU, and now and then a blur.
+    """CT with a random shift, fine and coarse noise in HU, and now and then a blur.
 
-    What a generative model may do to a phantom, so that the segmenter has seen it.
+    What a generative model may do to a phantom, so that the segmenter has seen it:
+    the coarse noise and the blur are those of a fine stage on a coarse one.
     """
-    shift, extra, blur = torch.rand(3, generator=rng, device=rng.device)
+    draws = torch.rand(4, generator=rng, device=rng.device)
+    shift, extra, blur, coarse_extra = draws
     hu = decode_ct(encoded_ct)
     noise = torch.randn(hu.shape, generator=rng, device=rng.device)
     hu = hu + (2 * shift - 1) * _SHIFT_HU + extra * _EXTRA_NOISE_HU * noise
-    smooth = nn.functional.avg_pool3d(hu[None, None], 3, stride=1, padding=1)[0, 0]
-    weight = (blur - 0.5).clamp_min(0)
-    return encode_ct(hu * (1 - weight) + smooth * weight)
+    coarse = nn.functional.avg_pool3d(hu[None, None], 2)
+    smooth = upsample(coarse, 2)[0, 0]
+    grain = torch.randn(coarse.shape, generator=rng, device=rng.device)
+    grain = upsample(grain, 2)[0, 0] * _COARSE_NOISE_HU * coarse_extra.square()
+    weight = 1.4 * (blur - 0.5).clamp_min(0)
+    return encode_ct(hu * (1 - weight) + smooth * weight + grain)

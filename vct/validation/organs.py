@@ -32,6 +32,9 @@ REPORTED_ORGANS = (
     "brain",
     "aorta",
     "urinary_bladder",
+    "stomach",
+    "pancreas",
+    "gallbladder",
     "bowel",
     "spine",
     "bone",
@@ -56,6 +59,15 @@ CALIBRATED = (
 )
 
 
+# Why an organ's numbers are missing, as in the column ``status``.
+REFUSALS = {
+    "cut_by_field": "cut by the field of view",
+    "implausible_volume": "of a volume that no adult has",
+    "uncertain": "too uncertain by the segmenter's own estimate",
+    "not_found": "not found",
+}
+
+
 def organ_findings(
     cohort: Cohort, references: "pd.DataFrame", *, reference_kind: Kind
 ) -> list[Finding]:
@@ -74,13 +86,64 @@ def organ_findings(
         cohort.subjects[["subject_id", "sex"]], on="subject_id"
     )
     return [
-        finding
-        for organ in REPORTED_ORGANS
-        for quantity in QUANTITIES
-        if not (quantity == "volume_ml" and organ in CUT_BY_EVERY_FIELD)
-        for sex in SEXES
-        for finding in _organ(table, references, reference_kind, organ, quantity, sex)
+        *refusal_findings(cohort),
+        *(
+            finding
+            for organ in REPORTED_ORGANS
+            for quantity in QUANTITIES
+            if not (quantity == "volume_ml" and organ in CUT_BY_EVERY_FIELD)
+            for sex in SEXES
+            for finding in _organ(
+                table, references, reference_kind, organ, quantity, sex
+            )
+        ),
     ]
+
+
+def refusal_findings(cohort: Cohort) -> list[Finding]:
+    """How many organs have no numbers, by reason: missing rather than wrong."""
+    rows = cohort.organs
+    if "status" not in rows:
+        return []
+    told = rows[rows["status"] != "not_applicable"]
+    return [
+        Finding(
+            id=f"instrument/refused/{reason}",
+            title=f"organ measurements left out: {words}",
+            quantity="measurements",
+            group="all",
+            n=len(told),
+            value=float((told["status"] == reason).sum()),
+            reference=None,
+            difference_percent=None,
+            interval=None,
+            bound=None,
+            verdict="info",
+            source="organs.parquet",
+            kind="descriptive",
+            statistic="count",
+            note=_by_organ(told.loc[told["status"] == reason, "organ"]),
+        )
+        for reason, words in REFUSALS.items()
+    ]
+
+
+def _by_organ(organs: "pd.Series") -> str:
+    """Organs with how often each occurs, the most frequent first."""
+    if organs.empty:
+        return "Of no organ in no subject."
+    counts = organs.value_counts()
+    names = sorted(counts.index, key=lambda name: (-counts[name], name))
+    return "; ".join(f"{name.replace('_', ' ')}: {counts[name]}" for name in names)
+
+
+def _left_out(rows: "pd.DataFrame") -> str:
+    """Why subjects are missing from a mean, as a sentence for its note; or nothing."""
+    if "status" not in rows:
+        return ""
+    counts = rows["status"].value_counts()
+    reasons = [f"{counts[r]} {words}" for r, words in REFUSALS.items() if r in counts]
+    return f"Left out: {', '.join(reasons)}. " if reasons else ""
 
 
 def _organ(
@@ -102,9 +165,9 @@ def _organ(
         & (references["sex"] == sex)
     ].sort_values("primary", ascending=False, kind="stable")
     if chosen.empty:
-        yield from _pair(x, None, "descriptive", organ, quantity, sex, len(rows))
+        yield from _pair(x, None, "descriptive", organ, quantity, sex, rows)
     for reference in chosen.itertuples(index=False):
-        yield from _pair(x, reference, kind, organ, quantity, sex, len(rows))
+        yield from _pair(x, reference, kind, organ, quantity, sex, rows)
 
 
 def usable(rows: "pd.DataFrame", organ: str, quantity: str) -> np.ndarray:
@@ -122,7 +185,7 @@ def _pair(
     organ: str,
     quantity: str,
     sex: str,
-    n_rows: int,
+    rows: "pd.DataFrame",
 ) -> Iterator[Finding]:
     """The finding on the mean and the finding on the standard deviation."""
     mean, sd, n, reading_error, source, primary = _summary(reference)
@@ -153,8 +216,10 @@ def _pair(
             kind=kind,
             statistic=statistic,
             organ=organ,
-            excluded=n_rows - len(x),
-            note=(CALIBRATED if kind == "calibrated" else "") + NO_BOUND,
+            excluded=len(rows) - len(x),
+            note=(CALIBRATED if kind == "calibrated" else "")
+            + _left_out(rows)
+            + NO_BOUND,
         )
 
 

@@ -1,0 +1,96 @@
+"""The files of a comparison: complete, readable by any JSON reader, and honest."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from tests.training.agreement.synthetic import drawn_sets
+from vct.training.agreement.__main__ import app
+from vct.training.agreement.report import write_report
+
+NAMES = {
+    "agreement.json", "figures.parquet", "figures.csv", "cells.csv", "neighbors.csv",
+    "summary.md", "means.png", "spreads.png", "slopes.png", "cells.png",
+    "neighbors.png", "consistency.png",
+}  # fmt: skip
+
+
+def packed(folder: Path, training: int = 50, fresh: int = 80) -> Path:
+    """Tables in the form ``measure`` leaves them."""
+    sets = drawn_sets(
+        2, generated=80, population=160, fresh=fresh, training=training, each=8
+    )
+    subjects = pd.concat([s for s, _, _ in sets.values()], ignore_index=True)
+    organs = pd.concat([o for _, o, _ in sets.values()], ignore_index=True)
+    embeddings = {k: v for _, _, e in sets.values() for k, v in e.items()}
+    folder.mkdir(exist_ok=True)
+    subjects.to_parquet(folder / "subjects.parquet")
+    organs.to_parquet(folder / "organs.parquet")
+    names, rows = np.array([*embeddings], str), np.stack([*embeddings.values()])
+    np.savez_compressed(folder / "embeddings-0.npz", subject_id=names, embedding=rows)
+    plan = {"model": "tiny 0 abc", "spacing_mm": 4.0}
+    (folder / "plan.json").write_text(json.dumps(plan))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("report")
+    measured = packed(tmp_path_factory.mktemp("measured"))
+    command = ["compare", str(measured), "-o", str(out)]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert result.output.strip() == (out / "summary.md").read_text().strip()
+    return out
+
+
+def test_every_file_is_written_and_pictures_open(report: Path) -> None:
+    assert {path.name for path in report.iterdir()} == NAMES
+    for path in report.glob("*.png"):
+        with Image.open(path) as picture:
+            assert min(picture.size) > 200
+
+
+def test_the_record_is_strict_json_and_counts_its_own_figures(report: Path) -> None:
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} is no JSON")
+
+    text = (report / "agreement.json").read_text()
+    record = json.loads(text, parse_constant=refuse)
+    judged = [f for f in record["figures"] if f["verdict"] != "info"]
+    assert sum(count["judged"] for count in record["verdicts"]) == len(judged)
+    passed = sum(f["verdict"] == "pass" for f in judged)
+    assert sum(count["passed"] for count in record["verdicts"]) == passed
+    assert record["subjects"]["generated"] == 80
+    assert record["told_apart_from"] == "training"
+
+
+def test_the_summary_names_model_chance_and_what_failed(report: Path) -> None:
+    words = (report / "summary.md").read_text()
+    assert "80 generated subjects of tiny 0 at 4 mm against 160 phantoms" in words
+    assert "Phantoms, not people" in words
+    table = pd.read_parquet(report / "figures.parquet")
+    failed = table[table["verdict"] == "fail"]["id"]
+    listed = [line for line in words.splitlines() if line.startswith("- ")]
+    assert 0 < len(failed) == sum(": fail, " in line for line in listed)
+    assert all(any(name in line for line in listed) for name in failed)
+
+
+def test_without_training_phantoms_no_copies_are_claimed(tmp_path: Path) -> None:
+    words = write_report(packed(tmp_path / "in", training=0), tmp_path / "out")
+    assert "No training phantoms were measured" in words
+
+
+def test_without_fresh_phantoms_there_is_no_chance_level(tmp_path: Path) -> None:
+    write_report(packed(tmp_path / "in", fresh=0), tmp_path / "out", pooled=True)
+    table = pd.read_parquet(tmp_path / "out" / "figures.parquet")
+    moments = table[table["part"] == "moments"]
+    assert moments["chance"].isna().all()
+    assert set(moments["group"]) == {"all"}
+    cells = table[(table["part"] == "cells") & (table["verdict"] != "info")]
+    assert set(cells["verdict"]) == {"inconclusive"}

@@ -1,0 +1,103 @@
+"""Calibration: volumes without bias, and errors that are what was expected."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from vct.anatomy import CURRENT_LIST
+from vct.segment.network import Segmenter, SegmenterArchitecture
+from vct.training.calibrate_segmenter import (
+    OffsetSearch,
+    Volumes,
+    calibrated,
+    errors_per_doubt,
+)
+
+CLASSES = len(CURRENT_LIST.organs) + 1
+
+
+def volumes(found: float, truth: float, doubt: float) -> Volumes:
+    one = torch.ones(3, CLASSES, dtype=torch.float64)
+    return Volumes(found * one, truth * one, doubt * one)
+
+
+def test_what_is_too_large_is_made_less_likely() -> None:
+    for found, sign in ((110, -1), (90, 1)):
+        search = OffsetSearch(CLASSES)
+        search.step(volumes(found, 100, 50))
+        assert (search.offsets[1:] * sign > 0).all()
+        assert search.offsets[0] == 0
+
+
+def test_no_step_is_larger_than_half_a_logit() -> None:
+    search = OffsetSearch(CLASSES)
+    search.step(volumes(0, 1000, 1))
+    assert search.offsets.max() == 0.5
+
+
+def test_an_overshoot_halves_the_pace_and_the_best_round_is_kept() -> None:
+    search = OffsetSearch(CLASSES)
+    for found in (110, 95):
+        search.step(volumes(found, 100, 50))
+    first, second = -0.8 * 10 / 75, 0.4 * 5 / 75
+    assert float(search.offsets[1]) == pytest.approx(first + second)
+    search.step(volumes(140, 100, 50))
+    assert float(search.best[1]) == pytest.approx(first)
+
+
+def test_errors_per_doubt_give_the_errors_back() -> None:
+    table = errors_per_doubt(volumes(110, 100, 40), CURRENT_LIST)
+    assert table["liver"] == pytest.approx(10 / 40)
+    assert table["kidneys"] == pytest.approx(20 / 80)
+    assert set(table) == set(CURRENT_LIST.rows)
+
+
+def test_an_organ_that_no_phantom_has_expects_nothing() -> None:
+    some = volumes(110, 100, 40)
+    some.truth[:, CURRENT_LIST.names.index("prostate") + 1] = 0
+    assert "prostate" not in errors_per_doubt(some, CURRENT_LIST)
+
+
+class _Cache:
+    """Phantoms of noise, whose labels hold more liver than the network draws."""
+
+    def __init__(self, labels: list[Tensor]) -> None:
+        self._labels = labels
+
+    def encoded(self, index: int) -> Tensor:
+        rng = torch.Generator().manual_seed(index)
+        return torch.rand(2, 64, 32, 32, generator=rng) * 2 - 1
+
+    def labels(self, index: int) -> Tensor:
+        return self._labels[index]
+
+
+def test_calibration_takes_the_bias_out_of_volumes() -> None:
+    torch.manual_seed(4)
+    made = Segmenter(SegmenterArchitecture(patch=2, features=(8,) * 6))
+    for parameter in made.network.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    made.eval().requires_grad_(False)
+    made.network.to(torch.bfloat16)
+    shift = torch.zeros(made.classes)
+    shift[1:] = torch.linspace(-0.3, 0.3, made.classes - 1)
+    made.offsets.copy_(shift)
+    cache = _Cache([])
+    truth = [made.labels(cache.encoded(n)[:1])[0] for n in range(3)]
+    cache = _Cache(truth)  # what a network with other offsets would draw
+    made.offsets.zero_()
+    drawn = [made.labels(cache.encoded(n)[:1])[0].flatten().int() for n in range(3)]
+    before = torch.bincount(torch.cat(drawn), minlength=made.classes).double()
+    again = calibrated(made, cache, range(3), "cpu")  # type: ignore[arg-type]
+    mine, theirs = (
+        torch.stack([torch.bincount(v.flatten().int(), minlength=made.classes)
+                     for v in labels]).sum(dim=0).double()
+        for labels in ([again.labels(cache.encoded(n)[:1])[0] for n in range(3)], truth)
+    )  # fmt: skip
+    wrong = [
+        float((v - theirs)[1:].abs().sum() / theirs[1:].sum()) for v in (before, mine)
+    ]
+    assert wrong[0] > 0.3
+    assert wrong[1] < wrong[0] / 3
+    assert len(again.architecture.logit_offsets) == made.classes
+    assert set(again.architecture.error_per_doubt) <= set(CURRENT_LIST.rows)

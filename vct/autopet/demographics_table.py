@@ -1,0 +1,153 @@
+"""Tables of who was scanned, keyed by subject: a user's own, and AutoPET's."""
+
+import re
+from dataclasses import fields
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from vct.autopet.demographics import (
+    Demographics,
+    age_years,
+    believed,
+    sex_code,
+    study_key,
+    subject_key,
+)
+from vct.errors import VctError
+
+
+class DemographicsTable:
+    """A table keyed by subject, and by study where it tells the study.
+
+    Understands a ``--demographics`` table (``subject_id, age_years, sex, height_m,
+    weight_kg``; ``height_cm`` and ``study`` too), the clinical metadata of the TCIA
+    collection and the metadata tables of the challenge.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read a CSV.
+
+        Raises
+        ------
+        VctError
+            If it is no table, lacks a column of subjects, or names a height or weight
+            without its unit.
+        """
+        import pandas as pd
+
+        self.name = path.name
+        self.absurd: list[str] = []
+        try:
+            table = pd.read_csv(path, dtype=str, sep=_separator(path))
+        except (OSError, ValueError) as e:  # pandas' errors are ValueErrors
+            raise VctError(f"{path} cannot be read as a CSV table ({e}).") from e
+        columns = {str(name).strip().lower(): str(name) for name in table.columns}
+        subject = _column(columns, "subject_id", "subject id", "patientid", "pat_id")
+        if subject is None:
+            raise VctError(
+                f"{path} has no column 'subject_id' (or 'Subject ID'); it has "
+                f"{', '.join(columns.values())}."
+            )
+        for name, right in [("height", "height_m"), ("weight", "weight_kg")]:
+            if name in columns:
+                raise VctError(
+                    f"{path}: the column {columns[name]!r} has no unit; name it "
+                    f"{right!r}."
+                )
+        self._columns = columns
+        self._rows: dict[str, list[tuple[str | None, Demographics]]] = {}
+        self.images: dict[str, int] = {}
+        for row in table.fillna("").to_dict("records"):
+            self._add(str(row[subject]), {str(k): str(v) for k, v in row.items()})
+
+    def find(self, subject_id: str, study: str | None = None) -> Demographics | None:
+        """What the table knows of a subject, at a study where it tells studies apart.
+
+        A value that differs between studies is left out if the study is not found.
+        """
+        rows = self._rows.get(subject_key(subject_id))
+        if rows is None:
+            return None
+        wanted = study_key(study) if study else None
+        same = [person for key, person in rows if key is not None and key == wanted]
+        people = same or [person for _, person in rows]
+        return Demographics(
+            **{
+                each.name: _only({getattr(person, each.name) for person in people})
+                for each in fields(Demographics)
+            }
+        )
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def _add(self, subject: str, row: dict[str, str]) -> None:
+        def cell(*names: str) -> str | None:
+            column = _column(self._columns, *names)
+            return row[column].strip() or None if column else None
+
+        height_cm = _float(cell("height_cm"))
+        person = Demographics(
+            age_years=age_years(cell("age_years", "age")),
+            sex=sex_code(cell("sex")),
+            height_m=_float(cell("height_m")) or (height_cm and height_cm / 100),
+            weight_kg=_float(cell("weight_kg")),
+            diagnosis=cell("diagnosis"),
+        )
+        person, absurd = believed(person)
+        self.absurd += [f"{subject}: {words}" for words in absurd]
+        study = cell("study", "study_id") or _study_of(cell("file location"))
+        key = study_key(study) if study else None
+        self._rows.setdefault(subject_key(subject), []).append((key, person))
+        uid, images = cell("series uid"), _float(cell("number of images"))
+        if uid and images:
+            self.images[uid] = int(images)
+
+
+def is_metadata_table(path: Path) -> bool:
+    """Whether a CSV names subjects and ages, as AutoPET's tables do."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            names = {
+                name.strip().strip('"').lower() for name in _cells(file.readline())
+            }
+    except OSError:
+        return False
+    return bool({"subject id", "subject_id"} & names and {"age", "age_years"} & names)
+
+
+def _separator(path: Path) -> str:
+    """Comma, semicolon or tab, whichever the first line has most of."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        line = file.readline()
+    return max(",;\t", key=line.count)
+
+
+def _cells(line: str) -> list[str]:
+    return re.split(r"[,;\t]", line.lstrip("\ufeff"))
+
+
+def _column(columns: dict[str, str], *names: str) -> str | None:
+    return next((columns[name] for name in names if name in columns), None)
+
+
+def _float(value: str | None) -> float | None:
+    try:
+        return float(value) if value else None
+    except ValueError:
+        return None
+
+
+def _study_of(location: str | None) -> str | None:
+    """Study folder in a path of the TCIA download."""
+    parts = re.split(r"[/\\]", location or "")
+    for subject, study in pairwise(parts):
+        if subject.startswith(("PETCT_", "PSMA_")):
+            return study
+    return None
+
+
+def _only(values: set[Any]) -> Any:
+    known = {value for value in values if value is not None}
+    return known.pop() if len(known) == 1 else None

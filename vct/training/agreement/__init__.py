@@ -1,0 +1,1 @@
+"""Generated subjects against the phantoms that the model was trained on."""

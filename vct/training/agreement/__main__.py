@@ -1,0 +1,95 @@
+"""``python -m vct.training.agreement``: measure, then compare."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+
+
+@app.command()
+def measure(
+    model: Annotated[str, typer.Option(help="Model folder, or a bundled name.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of results.")],
+    generated: Annotated[int, typer.Option(help="Subjects to generate.")] = 512,
+    population: Annotated[int, typer.Option(help="Phantoms to compare with.")] = 2000,
+    fresh: Annotated[int, typer.Option(help="Phantoms for the chance level.")] = 512,
+    training: Annotated[int, typer.Option(help="Training phantoms to embed.")] = 0,
+    alike: Annotated[int, typer.Option(help="Subjects at each fixed condition.")] = 32,
+    seed: Annotated[int, typer.Option(help="Of people, noise and phantoms.")] = 20,
+    cohort: Annotated[Path | None, typer.Option(help="Demographics, YAML.")] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Cache folder of the training phantoms.")
+    ] = None,
+    cache_subjects: Annotated[
+        int, typer.Option(help="Training subjects in the cache.")
+    ] = 3000,
+    cache_seed: Annotated[int, typer.Option(help="Seed of the training phantoms.")] = 1,
+    population_from_cache: Annotated[
+        bool, typer.Option(help="Compare with the cached phantoms: render fewer.")
+    ] = False,
+    batch: Annotated[int, typer.Option(help="Subjects on the device at once.")] = 16,
+    workers: Annotated[int, typer.Option(help="Processes that render phantoms.")] = 1,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    render_device: Annotated[str, typer.Option(help="Where phantoms render.")] = "cpu",
+    scratch: Annotated[
+        Path | None, typer.Option(help="Folder for volumes on their way.")
+    ] = None,
+    most_minutes: Annotated[
+        float | None, typer.Option(help="Stop by the wall clock; go on later.")
+    ] = None,
+) -> None:
+    """Generate, render and measure; goes on where it stopped."""
+    from vct.cascade import Cascade
+    from vct.device import resolve_device
+    from vct.models import find_model
+    from vct.training.agreement.measure import Plan, Sizes
+    from vct.training.agreement.measure import measure as run
+    from vct.training.config import PhantomData
+
+    card = find_model(model)
+    cascade = Cascade.load(card, device=resolve_device(device))
+    phantoms = cache and PhantomData(
+        folder=cache,
+        subjects=cache_subjects,
+        seed=cache_seed,
+        spacing_mm=cascade.grid.spacing_mm[0],
+    )
+    plan = Plan(
+        Sizes(generated, population, fresh, training, alike),
+        seed,
+        cohort,
+        phantoms or None,
+        population_from_cache,
+        batch,
+    )
+    run(
+        cascade,
+        out,
+        plan,
+        model=f"{card.name} {card.version} {card.sha256}",
+        workers=workers,
+        render_device=render_device,
+        scratch=scratch,
+        most_minutes=most_minutes,
+        log=lambda line: print(line, flush=True),
+    )
+
+
+@app.command()
+def compare(
+    measured: Annotated[Path, typer.Argument(help="Folder of 'measure'.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of results.")],
+    pooled: Annotated[
+        bool, typer.Option(help="Pool the sexes, where subjects are few.")
+    ] = False,
+) -> None:
+    """Judge what was measured: agreement.json, tables, figures, a summary."""
+    from vct.training.agreement.report import write_report
+
+    typer.echo(write_report(measured, out, pooled=pooled))
+
+
+if __name__ == "__main__":
+    app()

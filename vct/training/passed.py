@@ -1,0 +1,67 @@
+"""Phantoms as the model would draw them: noised, denoised and sharpened again.
+
+The true coarse volume is noised to a middle σ, the base stage denoises it, and the fine
+stage draws a fine volume over it: the labels still hold, up to what the base stage
+moved.
+"""
+
+import torch
+from torch import Tensor
+
+from vct.cascade import Cascade, StageSampler
+from vct.cascade.cascade import best_precision
+from vct.cascade.resample import coarsen
+from vct.cascade.stage import load_base, load_superres
+from vct.training.cache import PhantomCache
+from vct.training.config import TrainingConfig
+from vct.training.superres import repaired
+
+_AUGMENTATION = 0.1
+_SUPERRES_SAMPLER = StageSampler("dpmpp2m", 6, 0.02, 15.0)
+
+
+@torch.no_grad()
+def passed_through(
+    cascade: Cascade, fine: Tensor, condition: Tensor, rng: torch.Generator
+) -> Tensor:
+    """Encoded fine volumes (b, 2, k, j, i) after both stages had them."""
+    coarse = coarsen(fine, cascade.superres.architecture.factor)
+    coarse = repaired(cascade.base, coarse, condition, rng)
+    coarse_noise, fine_noise = (
+        torch.randn(shape, generator=rng, device=rng.device)
+        for shape in (coarse.shape, fine.shape)
+    )
+    return cascade.sample_superres(condition, coarse, coarse_noise, fine_noise)
+
+
+def passed_ct(
+    config: TrainingConfig, cache: PhantomCache, phantoms: range, *, device: str
+) -> list[Tensor]:
+    """Encoded CT, float16, of phantoms passed once through the config's stages.
+
+    Empty unless the config names ``base_weights`` and ``superres_weights`` and gives a
+    ``base_pass_share``.
+    """
+    if not (config.base_weights and config.superres_weights and config.base_pass_share):
+        return []
+    where = torch.device(device)
+    cascade = Cascade(
+        load_base(config.base_weights),
+        load_superres(config.superres_weights),
+        None,
+        base_sampler=StageSampler(),
+        superres_sampler=_SUPERRES_SAMPLER,
+        augmentation=_AUGMENTATION,
+        plan=None,
+        grid=cache.grid,
+        device=where,
+        precision=best_precision(where),
+    )
+    rng = torch.Generator(where)
+    rng.manual_seed(config.optimization.seed)
+    passed = []
+    for index in phantoms:
+        fine = cache.encoded(index)[None].to(where).float()
+        condition = cache.condition(range(index, index + 1)).to(where)
+        passed.append(passed_through(cascade, fine, condition, rng)[0, 0].half())
+    return passed
