@@ -10,14 +10,21 @@ from dataclasses import dataclass, fields
 import numpy as np
 from scipy import ndimage
 
-from vct.anatomy import LABEL_OF
+from vct.anatomy import LABEL_OF, ORGAN_GROUPS
+from vct.grid import Grid
 from vct.validation.spectra import NoiseSpectrum, Spacing, noise_spectrum
+from vct.volume import Volume
 
 # Smoothed CT of tissue [HU]: muscle without and with contrast medium; fat.
 TISSUE_HU = {"muscle": (25.0, 95.0), "fat": (-125.0, -85.0)}
+TISSUE_ORGANS = {
+    "muscle": ORGAN_GROUPS["muscle"],
+    "fat": ("subcutaneous_fat", "visceral_fat"),
+}
 SMOOTHING_MM = 5.0  # FWHM; takes the noise off before tissue is told by HU
 TISSUE_MARGIN_MM = 6.0  # nearer to other tissue, blur mixes in its uptake
 LIVER_MARGIN_MM = 12.0
+LESION_MARGIN_MM = 10.0
 BODY_HU = -300.0
 SUV_EDGES = np.geomspace(0.01, 100.0, 81)
 AXIAL_STEP_MM = 8.0
@@ -30,7 +37,7 @@ class ImageStatistics:
     Attributes
     ----------
     spacing_mm
-        Voxel size (k, j, i) [mm].
+        Voxel size of the PET (k, j, i) [mm].
     ct_noise, pet_noise
         By tissue (``muscle``, ``fat``, ``liver``); CT in HU, PET as a share of the
         tissue's mean SUV. A tissue of which there is too little is left out.
@@ -39,7 +46,7 @@ class ImageStatistics:
         bin hold what lies beyond.
     axial_mm, axial_activity
         Height over the first slice [mm], and SUV × volume per length there
-        [g/mL · mL/mm].
+        [g/mm].
     subjects
         How many are pooled.
     """
@@ -59,16 +66,18 @@ def image_statistics(
     spacing_mm: Spacing,
     labels: np.ndarray | None = None,
 ) -> ImageStatistics:
-    """Measure one subject.
+    """Measure one subject whose images share a grid.
 
     Parameters
     ----------
     ct_hu, suv
-        CT [HU] and body-weight SUV [g/mL] on one grid, (k, j, i), k upward.
+        CT [HU] and body-weight SUV [g/mL], (k, j, i), k upward.
     spacing_mm
         Voxel size (k, j, i) [mm].
     labels
-        Organs of ``vct.anatomy``; with them the liver is measured too.
+        Organs of ``vct.anatomy``. With them muscle and fat are where both labels and
+        HU say so, and the liver is measured too. Without them everything of muscle's
+        HU counts as muscle: fit for limbs, not for a trunk.
 
     Raises
     ------
@@ -79,44 +88,90 @@ def image_statistics(
     if ct_hu.ndim != 3 or ct_hu.shape != suv.shape:
         raise ValueError(
             f"CT of shape {ct_hu.shape} and PET of shape {suv.shape}: image statistics "
-            "need both on one grid (k, j, i); resample the PET to the CT first"
+            "need both on one grid (k, j, i); for two grids use apart_statistics"
         )
     if labels is not None and labels.shape != suv.shape:
         raise ValueError(
             f"labels of shape {labels.shape} on images of {suv.shape}: both must lie "
             "on one grid (k, j, i)"
         )
-    masks = tissue_masks(ct_hu, spacing_mm)
-    if labels is not None:
-        masks["liver"] = eroded(
-            labels == LABEL_OF["liver"], LIVER_MARGIN_MM, spacing_mm
-        )
-    ct_noise, pet_noise = {}, {}
-    for tissue, mask in masks.items():
-        ct_found = noise_spectrum(ct_hu, mask, spacing_mm)
-        pet_found = noise_spectrum(suv, mask, spacing_mm)
-        if ct_found is not None and pet_found is not None:
-            ct_noise[tissue] = ct_found
-            pet_noise[tissue] = _relative(pet_found)
-    axial_mm, activity = axial_profile(suv, spacing_mm)
+    masks = tissue_masks(ct_hu, spacing_mm, labels)
+    return _measured(ct_hu, masks, spacing_mm, suv, masks, spacing_mm, body_mask(ct_hu))
+
+
+def apart_statistics(
+    ct: Volume, pet: Volume, exclude: Volume | None = None
+) -> ImageStatistics:
+    """Measure a CT and a PET that lie on grids of their own, neither resampled.
+
+    Tissue is told on the CT; a PET voxel belongs to it where the CT around does.
+    ``exclude`` marks lesions by voxels above 0.5; they and 10 mm around are left out.
+    """
+    masks = tissue_masks(ct.voxels, ct.grid.spacing_mm)
+    if exclude is not None:
+        marked = _on_grid(exclude.voxels, exclude.grid, ct.grid) > 0.5
+        kept = eroded(~marked, LESION_MARGIN_MM, ct.grid.spacing_mm)
+        masks = {tissue: mask & kept for tissue, mask in masks.items()}
+    pet_masks = {
+        tissue: _on_grid(mask, ct.grid, pet.grid) > 0.99
+        for tissue, mask in masks.items()
+    }
+    body = _on_grid(body_mask(ct.voxels), ct.grid, pet.grid) > 0.5
+    return _measured(
+        ct.voxels, masks, ct.grid.spacing_mm,
+        pet.voxels, pet_masks, pet.grid.spacing_mm, body,
+    )  # fmt: skip
+
+
+def _measured(
+    ct_hu: np.ndarray,
+    ct_masks: dict[str, np.ndarray],
+    ct_spacing_mm: Spacing,
+    suv: np.ndarray,
+    pet_masks: dict[str, np.ndarray],
+    pet_spacing_mm: Spacing,
+    body: np.ndarray,
+) -> ImageStatistics:
+    ct_noise = {t: noise_spectrum(ct_hu, m, ct_spacing_mm) for t, m in ct_masks.items()}
+    pet_noise = {
+        t: noise_spectrum(suv, m, pet_spacing_mm) for t, m in pet_masks.items()
+    }
+    axial_mm, activity = axial_profile(suv, pet_spacing_mm)
     return ImageStatistics(
-        spacing_mm=spacing_mm,
-        ct_noise=ct_noise,
-        pet_noise=pet_noise,
-        suv_share=suv_shares(suv[body_mask(ct_hu)]),
+        spacing_mm=pet_spacing_mm,
+        ct_noise={t: n for t, n in ct_noise.items() if n is not None},
+        pet_noise={t: _relative(n) for t, n in pet_noise.items() if n is not None},
+        suv_share=suv_shares(suv[body]),
         axial_mm=axial_mm,
         axial_activity=activity,
     )
 
 
-def tissue_masks(ct_hu: np.ndarray, spacing_mm: Spacing) -> dict[str, np.ndarray]:
-    """Muscle and fat by smoothed HU, well inside."""
+def _on_grid(image: np.ndarray, held: Grid, wanted: Grid) -> np.ndarray:
+    """Linear interpolation at another grid's voxel centers, 0 outside the field."""
+    scale = np.divide(wanted.spacing_mm, held.spacing_mm)
+    offset = np.subtract(wanted.origin_mm, held.origin_mm) / held.spacing_mm
+    return ndimage.affine_transform(
+        np.asarray(image, np.float32), scale, offset, wanted.shape, order=1
+    )
+
+
+def tissue_masks(
+    ct_hu: np.ndarray, spacing_mm: Spacing, labels: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """Muscle and fat by smoothed HU, well inside; with labels by both, and liver."""
     sigma = [SMOOTHING_MM / 2.3548 / s for s in spacing_mm]
     smooth = ndimage.gaussian_filter(ct_hu, sigma)
-    return {
-        tissue: eroded((smooth > low) & (smooth < high), TISSUE_MARGIN_MM, spacing_mm)
-        for tissue, (low, high) in TISSUE_HU.items()
-    }
+    masks = {}
+    for tissue, (low, high) in TISSUE_HU.items():
+        inside = (smooth > low) & (smooth < high)
+        if labels is not None:
+            inside &= np.isin(labels, [LABEL_OF[n] for n in TISSUE_ORGANS[tissue]])
+        masks[tissue] = eroded(inside, TISSUE_MARGIN_MM, spacing_mm)
+    if labels is not None:
+        liver = labels == LABEL_OF["liver"]
+        masks["liver"] = eroded(liver, LIVER_MARGIN_MM, spacing_mm)
+    return masks
 
 
 def eroded(mask: np.ndarray, margin_mm: float, spacing_mm: Spacing) -> np.ndarray:
