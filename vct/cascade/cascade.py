@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vct.cascade.clock import StageClock
-from vct.cascade.condition import Demographics, condition_vector, template_features
+from vct.cascade.condition import Demographics, condition_vector
 from vct.cascade.encode import decode
 from vct.cascade.instrument import load_segmenter, segmented, whole_factor
 from vct.cascade.pack import Payload, pack, unpack
@@ -21,7 +21,7 @@ from vct.cascade.stage import (
     load_superres,
 )
 from vct.cascade.tile import TilePlan
-from vct.diffusion.sample import Solver, evaluations, sample
+from vct.diffusion.sample import Solver, evaluations
 from vct.diffusion.schedule import noise_levels
 from vct.diffusion.unet import channels_last
 from vct.grid import Grid
@@ -255,16 +255,9 @@ class Cascade:
         """Encoded coarse volumes, (b, 2, k, j, i)."""
         options = sampler or SamplerOptions()
         how = _overridden(self.base_sampler, options.base_steps, options.solver)
-        features = template_features(condition)
-        template = self.base.template(features)
-
-        def denoise(x: Tensor, sigma: Tensor) -> Tensor:
-            return self.base.denoise(x, sigma, condition=condition, template=template)
-
         levels = how.levels()
         start = self.base.start(noise, levels[0])
-        residual = sample(denoise, start, levels, solver=how.solver)
-        return self.base.template.to_encoded(residual, features).clamp(-1, 1)
+        return self.base.sample(start, condition, levels, solver=how.solver)
 
     def sample_superres(
         self,
@@ -278,21 +271,16 @@ class Cascade:
         options = sampler or SamplerOptions()
         how = _overridden(self.superres_sampler, options.superres_steps, options.solver)
         level = coarse.new_full((coarse.shape[0],), self.augmentation)
-        augmented = self.superres.augment(coarse, level, augmentation_noise)
-
-        def denoise(x: Tensor, sigma: Tensor) -> Tensor:
-            return self.superres.denoise(
-                x,
-                sigma,
-                coarse=augmented,
-                augmentation=level,
-                condition=condition,
-                plan=self.plan,
-            )
-
-        levels = how.levels()
-        residual = sample(denoise, noise * levels[0], levels, solver=how.solver)
-        return self.superres.to_encoded(residual, coarse)
+        return self.superres.sample(
+            noise,
+            how.levels(),
+            solver=how.solver,
+            coarse=coarse,
+            augmentation=level,
+            augmentation_noise=augmentation_noise,
+            condition=condition,
+            plan=self.plan,
+        )
 
     def _integers(self, fine: Tensor) -> Payload:
         """Stored integers, and organs measured on what those integers mean."""

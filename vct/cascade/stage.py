@@ -7,12 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from vct.cascade.checkpoint import load_stage, read_architecture
-from vct.cascade.condition import CONDITION
+from vct.cascade.condition import CONDITION, template_features
 from vct.cascade.modes import Modes
 from vct.cascade.resample import upsample
 from vct.cascade.template import Template
 from vct.cascade.tile import TilePlan, run_tiled
 from vct.diffusion.precondition import denoise
+from vct.diffusion.sample import Solver, sample
 from vct.diffusion.tokens import from_tokens, position_maps, to_tokens
 from vct.diffusion.unet import TokenUNet
 
@@ -111,6 +112,29 @@ class BaseStage(nn.Module):
         """Volume to start sampling from at level ``sigma``, from standard noise."""
         return self.modes.start(noise, sigma) if self.modes else noise * sigma
 
+    def sample(
+        self, start: Tensor, condition: Tensor, levels: list[float], *, solver: Solver
+    ) -> Tensor:
+        """Encoded coarse volumes, (b, 2, k, j, i) in −1..1.
+
+        Parameters
+        ----------
+        start
+            Residual at noise level ``levels[0]``, of ``start`` or of a known volume.
+        condition
+            (b, 6).
+        levels
+            ``schedule.noise_levels``.
+        """
+        features = template_features(condition)
+        template = self.template(features)
+
+        def clean(x: Tensor, sigma: Tensor) -> Tensor:
+            return self.denoise(x, sigma, condition=condition, template=template)
+
+        residual = sample(clean, start, levels, solver=solver)
+        return self.template.to_encoded(residual, features).clamp(-1, 1)
+
 
 def _modes(architecture: BaseArchitecture) -> Modes | None:
     if not architecture.modes:
@@ -197,6 +221,50 @@ class SuperResolutionStage(nn.Module):
             return from_tokens(out, patch)
 
         return denoise(network, x, sigma, sigma_data=SIGMA_DATA)
+
+    def sample(
+        self,
+        noise: Tensor,
+        levels: list[float],
+        *,
+        solver: Solver,
+        coarse: Tensor,
+        augmentation: Tensor,
+        augmentation_noise: Tensor,
+        condition: Tensor,
+        plan: TilePlan | None = None,
+    ) -> Tensor:
+        """Encoded fine volumes, (b, 2, k, j, i), of encoded coarse ones.
+
+        Parameters
+        ----------
+        noise
+            Standard normal, on the fine grid.
+        levels
+            ``schedule.noise_levels``.
+        coarse
+            Encoded coarse volume, without augmentation noise.
+        augmentation, augmentation_noise
+            Level (b,) of ``augment``, and standard normal noise on the coarse grid.
+        condition
+            (b, 6).
+        plan
+            Tiles; whole volume if None.
+        """
+        augmented = self.augment(coarse, augmentation, augmentation_noise)
+
+        def clean(x: Tensor, sigma: Tensor) -> Tensor:
+            return self.denoise(
+                x,
+                sigma,
+                coarse=augmented,
+                augmentation=augmentation,
+                condition=condition,
+                plan=plan,
+            )
+
+        residual = sample(clean, noise * levels[0], levels, solver=solver)
+        return self.to_encoded(residual, coarse)
 
     def to_residual(self, fine: Tensor, coarse: Tensor) -> Tensor:
         """Encoded fine and coarse volumes → unit-SD residual on the fine grid."""

@@ -11,7 +11,6 @@ from vct.cascade.condition import condition_vector, template_features
 from vct.cascade.resample import coarsen
 from vct.cascade.stage import SIGMA_DATA, BaseArchitecture, BaseStage
 from vct.diffusion.loss import denoising_loss, draw_sigma
-from vct.diffusion.sample import sample
 from vct.diffusion.schedule import noise_levels
 from vct.diffusion.unet import channels_last
 from vct.training.cache import PhantomCache
@@ -102,18 +101,10 @@ class BaseTask:
         """Six people sampled with twelve Heun steps."""
         assert isinstance(stage, BaseStage)
         condition = condition_vector(picture_people()).to(self.device)
-        features = template_features(condition)
-        template = stage.template(features)
         shape = stage.architecture.shape
         noise = repeatable_noise(len(condition), shape, self.device)
-
-        def denoise(x: Tensor, sigma: Tensor) -> Tensor:
-            return stage.denoise(x, sigma, condition=condition, template=template)
-
-        kind = torch.device(self.device).type
         levels = noise_levels(12, sigma_min=0.01, sigma_max=SIGMA_MAX)
-        with torch.autocast(kind, torch.bfloat16):
+        with torch.autocast(torch.device(self.device).type, torch.bfloat16):
             start = stage.start(noise, levels[0])
-            residual = sample(denoise, start, levels, solver="heun")
-        encoded = stage.template.to_encoded(residual, features)
+            encoded = stage.sample(start, condition, levels, solver="heun")
         save_picture(encoded, path, spacing_mm=self.spacing_mm)

@@ -16,7 +16,6 @@ from vct.cascade.stage import (
     load_base,
 )
 from vct.diffusion.loss import denoising_loss, draw_sigma
-from vct.diffusion.sample import sample
 from vct.diffusion.schedule import noise_levels
 from vct.diffusion.tokens import position_maps, to_tokens
 from vct.diffusion.unet import channels_last
@@ -105,27 +104,15 @@ class SuperResolutionTask:
         clean, coarse, position, condition = (
             torch.stack(parts) for parts in zip(*members, strict=True)
         )
-        level = torch.rand(batch_size, generator=rng, device=rng.device)
-        level = level * config.augmentation_max
-        coarse_noise = torch.randn(coarse.shape, generator=rng, device=rng.device)
-        augmented = self.stage.augment(coarse, level, coarse_noise)
-        sigma = draw_sigma(
-            batch_size, p_mean=config.p_mean, p_std=config.p_std, generator=rng
+        return slab_loss(
+            self.stage,
+            config,
+            rng,
+            clean=clean,
+            coarse=coarse,
+            position=position,
+            condition=condition,
         )
-        noise = torch.randn(clean.shape, generator=rng, device=rng.device)
-
-        def denoise(x: Tensor, s: Tensor) -> Tensor:
-            return self.stage.denoise(
-                x,
-                s,
-                coarse=augmented,
-                augmentation=level,
-                condition=condition,
-                position=position,
-            )
-
-        loss = denoising_loss(denoise, clean, sigma, noise, sigma_data=SIGMA_DATA)
-        return loss, sigma.log()
 
     @torch.no_grad()
     def _slab(self, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -166,25 +153,65 @@ class SuperResolutionTask:
         truth = truth.to(self.device).float()
         condition = self.cache.condition(range(people[0], people[-1] + 1))
         coarse = coarsen(truth, self.factor)
-        level = torch.zeros(len(people), device=self.device)
         noise = repeatable_noise(len(people), self.cache.grid.shape, self.device)
-
-        def denoise(x: Tensor, sigma: Tensor) -> Tensor:
-            return stage.denoise(
-                x,
-                sigma,
+        levels = noise_levels(6, sigma_min=0.02, sigma_max=15.0)
+        with torch.autocast(torch.device(self.device).type, torch.bfloat16):
+            made = stage.sample(
+                noise,
+                levels,
+                solver="dpmpp2m",
                 coarse=coarse,
-                augmentation=level,
+                augmentation=torch.zeros(len(people), device=self.device),
+                augmentation_noise=torch.zeros_like(coarse),
                 condition=condition.to(self.device),
             )
-
-        levels = noise_levels(6, sigma_min=0.02, sigma_max=15.0)
-        kind = torch.device(self.device).type
-        with torch.autocast(kind, torch.bfloat16):
-            residual = sample(denoise, noise * levels[0], levels, solver="dpmpp2m")
-        made = stage.to_encoded(residual, coarse)
         both = torch.stack([truth, made], dim=1).flatten(0, 1)
         save_picture(both, path, spacing_mm=self.cache.grid.spacing_mm[0])
+
+
+def slab_loss(
+    stage: SuperResolutionStage,
+    config: TrainingConfig,
+    rng: torch.Generator,
+    *,
+    clean: Tensor,
+    coarse: Tensor,
+    position: Tensor,
+    condition: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Loss (b,) and ln σ (b,) of slabs at random σ and random augmentation.
+
+    Parameters
+    ----------
+    clean
+        Unit-SD residual, (b, 2, k, j, i) on the fine grid.
+    coarse
+        Encoded coarse slab, without augmentation noise.
+    position
+        Position of each token in the field, (b, 3, ...).
+    condition
+        (b, 6).
+    """
+    count = len(clean)
+    level = torch.rand(count, generator=rng, device=rng.device)
+    level = level * config.augmentation_max
+    coarse_noise = torch.randn(coarse.shape, generator=rng, device=rng.device)
+    augmented = stage.augment(coarse, level, coarse_noise)
+    sigma = draw_sigma(count, p_mean=config.p_mean, p_std=config.p_std, generator=rng)
+    noise = torch.randn(clean.shape, generator=rng, device=rng.device)
+
+    def denoise(x: Tensor, s: Tensor) -> Tensor:
+        return stage.denoise(
+            x,
+            s,
+            coarse=augmented,
+            augmentation=level,
+            condition=condition,
+            position=position,
+        )
+
+    loss = denoising_loss(denoise, clean, sigma, noise, sigma_data=SIGMA_DATA)
+    return loss, sigma.log()
 
 
 @torch.no_grad()
@@ -192,19 +219,12 @@ def repaired(
     base: BaseStage, coarse: Tensor, condition: Tensor, rng: torch.Generator
 ) -> Tensor:
     """Coarse volumes noised to a random middle σ and denoised by the base stage."""
-    features = template_features(condition)
-    template = base.template(features)
     low, high = _PASS_SIGMA
     draw = torch.rand(1, generator=rng, device=rng.device).item()
     sigma = low * (high / low) ** draw
-    residual = base.template.to_residual(coarse, features)
+    residual = base.template.to_residual(coarse, template_features(condition))
     noise = torch.randn(residual.shape, generator=rng, device=rng.device)
     levels = noise_levels(_PASS_STEPS, sigma_min=0.01, sigma_max=sigma)
-
-    def denoise(x: Tensor, s: Tensor) -> Tensor:
-        return base.denoise(x, s, condition=condition, template=template)
-
     with torch.autocast(coarse.device.type, torch.bfloat16):
         start = residual + sigma * noise
-        back = sample(denoise, start, levels, solver="dpmpp2m")
-    return base.template.to_encoded(back, features).clamp(-1, 1)
+        return base.sample(start, condition, levels, solver="dpmpp2m")

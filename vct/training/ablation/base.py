@@ -14,7 +14,6 @@ from vct.cascade.condition import template_features
 from vct.cascade.encode import decode
 from vct.cascade.stage import BaseStage
 from vct.cascade.template import Template
-from vct.diffusion.sample import sample
 from vct.diffusion.unet import channels_last
 from vct.training.ablation.figures import (
     PrincipalComponents,
@@ -254,18 +253,10 @@ def _measured(
 def _sampled(
     stage: BaseStage, people: Volumes, rows: slice, how: StageSampler, device: str
 ) -> Tensor:
-    condition = people.condition[rows]
-    features = template_features(condition)
-    template = stage.template(features)
     noise = noise_of(rows, stage.architecture.shape, device)
-
-    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
-        return stage.denoise(x, sigma, condition=condition, template=template)
-
     levels = how.levels()
     start = stage.start(noise, levels[0])
-    residual = sample(denoise, start, levels, solver=how.solver)
-    return stage.template.to_encoded(residual, features).clamp(-1, 1)
+    return stage.sample(start, people.condition[rows], levels, solver=how.solver)
 
 
 def _held_out_loss(

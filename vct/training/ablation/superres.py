@@ -10,7 +10,6 @@ from torch import Tensor
 from vct.cascade.cascade import StageSampler
 from vct.cascade.checkpoint import load_stage
 from vct.cascade.stage import SuperResolutionStage
-from vct.diffusion.sample import sample
 from vct.training.ablation.fit import fit, trained, training_config, training_seconds
 from vct.training.ablation.measure import (
     Stopwatch,
@@ -198,20 +197,16 @@ def _made(
     device: str,
 ) -> Tensor:
     given = coarse[rows].float()
-    condition = people.fine.condition[rows]
-    level = given.new_full((len(given),), row.augmentation)
-    jitter = noise_of(rows, given.shape[2:], device, purpose=2)
-    augmented = stage.augment(given, level, jitter)
-
-    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
-        return stage.denoise(
-            x, sigma, coarse=augmented, augmentation=level, condition=condition
-        )
-
-    levels = row.sampler.levels()
-    noise = noise_of(rows, people.fine.encoded.shape[2:], device)
-    residual = sample(denoise, noise * levels[0], levels, solver=row.sampler.solver)
-    return stage.to_encoded(residual, given).clamp(-1, 1).half()
+    made = stage.sample(
+        noise_of(rows, people.fine.encoded.shape[2:], device),
+        row.sampler.levels(),
+        solver=row.sampler.solver,
+        coarse=given,
+        augmentation=given.new_full((len(given),), row.augmentation),
+        augmentation_noise=noise_of(rows, given.shape[2:], device, purpose=2),
+        condition=people.fine.condition[rows],
+    )
+    return made.clamp(-1, 1).half()
 
 
 def _held_out_loss(

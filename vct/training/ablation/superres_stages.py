@@ -5,12 +5,12 @@ from torch import Tensor
 
 from vct.cascade.resample import coarsen, upsample
 from vct.cascade.stage import SuperResolutionArchitecture, SuperResolutionStage
-from vct.diffusion.loss import denoising_loss, draw_sigma
 from vct.diffusion.tokens import position_maps, to_tokens
 from vct.diffusion.unet import channels_last
 from vct.training.ablation.people import Volumes
 from vct.training.ablation.variants import SuperResolutionVariant
 from vct.training.config import TrainingConfig
+from vct.training.superres import slab_loss
 
 
 class DirectSuperResolutionStage(SuperResolutionStage):
@@ -88,28 +88,16 @@ class AblationSuperResolutionTask:
 
     def loss(self, batch_size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Loss (b,) and ln σ (b,) of random slabs of random phantoms."""
-        config = self.config
         clean, coarse, position, condition = self._slabs(batch_size, rng)
-        level = torch.rand(batch_size, generator=rng, device=rng.device)
-        level = level * config.augmentation_max
-        coarse_noise = torch.randn(coarse.shape, generator=rng, device=rng.device)
-        augmented = self.stage.augment(coarse, level, coarse_noise)
-        sigma = draw_sigma(
-            batch_size, p_mean=config.p_mean, p_std=config.p_std, generator=rng
+        return slab_loss(
+            self.stage,
+            self.config,
+            rng,
+            clean=clean,
+            coarse=coarse,
+            position=position,
+            condition=condition,
         )
-        noise = torch.randn(clean.shape, generator=rng, device=rng.device)
-
-        def denoise(x: Tensor, s: Tensor) -> Tensor:
-            return self.stage.denoise(
-                x,
-                s,
-                coarse=augmented,
-                augmentation=level,
-                condition=condition,
-                position=position,
-            )
-
-        return denoising_loss(denoise, clean, sigma, noise, sigma_data=1.0), sigma.log()
 
     def picture(self, stage: torch.nn.Module, path: object) -> None:
         """None: a row is judged by figures."""
