@@ -35,16 +35,22 @@ class Modes(nn.Module):
 
     def coefficients(self, x: Tensor) -> Tensor:
         """Coefficients of a volume, (b, 2, k, j, i) → (b, modes)."""
+        return self._coefficients(x, self._flat())
+
+    def _coefficients(self, x: Tensor, flat: Tensor) -> Tensor:
         pooled = nn.functional.avg_pool3d(x.float(), self.factor).flatten(1)
-        return (pooled.double() @ self._flat().T).float() * self.factor**1.5
+        return (pooled.double() @ flat.T).float() * self.factor**1.5
 
     def volume(self, coefficients: Tensor) -> Tensor:
         """Volume of coefficients, one value a block: (b, modes) → (b, 2, k, j, i).
 
         On the coarse grid of the directions; ``spread`` carries it to the base grid.
         """
-        flat = (coefficients.double() @ self._flat()).float() / self.factor**1.5
-        return flat.reshape(-1, *self.directions.shape[1:])
+        return self._volume(coefficients, self._flat())
+
+    def _volume(self, coefficients: Tensor, flat: Tensor) -> Tensor:
+        blocks = (coefficients.double() @ flat).float() / self.factor**1.5
+        return blocks.reshape(-1, *self.directions.shape[1:])
 
     def spread(self, volume: Tensor, times: int) -> Tensor:
         """Repeat every value along k, j and i: nearest-neighbor enlargement."""
@@ -76,13 +82,16 @@ class Modes(nn.Module):
         correction
             What is to be added to c_skip · x so that it holds the estimate, likewise.
         """
-        seen = self.coefficients(x)
+        flat = self._flat()
+        seen = self._coefficients(x, flat)
         s2 = sigma.float().reshape(-1, 1) ** 2
         variance = self.sd.float() ** 2
         gain = variance / (variance + s2)
         # λ / (λ + σ²) − 1 / (1 + σ²), without taking like from like.
         excess = s2 * (variance - 1) / ((variance + s2) * (1 + s2))
-        return self.volume(gain * seen), self.volume(excess * seen)
+        both = self._volume(torch.cat([gain * seen, excess * seen]), flat)
+        estimate, correction = both.chunk(2)
+        return estimate, correction
 
     def _flat(self) -> Tensor:
         """Directions as rows, float64: autocast leaves such products alone."""

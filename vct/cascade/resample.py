@@ -24,6 +24,35 @@ def box_mean(volume: Tensor, factor: int) -> Tensor:
     return F.avg_pool3d(volume[:, None], factor)[:, 0]
 
 
+def consistent(fine: Tensor, coarse: Tensor, factor: int) -> Tensor:
+    """Encoded fine volume, moved so that its box means are the coarse volume's.
+
+    What a coarse voxel says, the fine stage may spread but not change: HU of a box are
+    shifted, SUV scaled by a half to two and then shifted. Only what would leave the
+    range of the encoding is cut. The projection onto measured data of Wang et al. 2023
+    (range-null space decomposition, arXiv 2212.00490), once, after sampling.
+
+    Parameters
+    ----------
+    fine
+        (b, 2, k·f, j·f, i·f).
+    coarse
+        (b, 2, k, j, i).
+    """
+    (hu, suv), (given_hu, given_suv) = decode(fine), decode(coarse)
+    mean_suv = box_mean(suv, factor)
+    ratio = (given_suv / mean_suv.clamp_min(1e-6)).clamp(0.5, 2.0)
+    hu = hu + _repeated(given_hu - box_mean(hu, factor), factor)
+    suv = suv * _repeated(ratio, factor)
+    suv = suv + _repeated(given_suv - ratio * mean_suv, factor)
+    return encode(hu, suv)
+
+
+def _repeated(volume: Tensor, factor: int) -> Tensor:
+    """Every value factor³ times: (b, k, j, i) → (b, k·f, j·f, i·f)."""
+    return F.interpolate(volume[:, None], scale_factor=factor, mode="nearest")[:, 0]
+
+
 def upsample(coarse: Tensor, factor: int) -> Tensor:
     """Trilinear on cell centers, (b, c, k, j, i) → (b, c, k·f, j·f, i·f)."""
     return F.interpolate(

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from vct.cascade.checkpoint import load_stage, read_architecture
 from vct.cascade.condition import CONDITION, template_features
 from vct.cascade.modes import Modes
-from vct.cascade.resample import upsample
+from vct.cascade.resample import consistent, upsample
 from vct.cascade.template import Template
 from vct.cascade.tile import TilePlan, run_tiled
 from vct.diffusion.precondition import denoise
@@ -234,7 +234,7 @@ class SuperResolutionStage(nn.Module):
         condition: Tensor,
         plan: TilePlan | None = None,
     ) -> Tensor:
-        """Encoded fine volumes, (b, 2, k, j, i), of encoded coarse ones.
+        """Encoded fine volumes, (b, 2, k, j, i), whose box means are the coarse ones'.
 
         Parameters
         ----------
@@ -264,7 +264,8 @@ class SuperResolutionStage(nn.Module):
             )
 
         residual = sample(clean, noise * levels[0], levels, solver=solver)
-        return self.to_encoded(residual, coarse)
+        fine = self.to_encoded(residual, coarse)
+        return consistent(fine, coarse, self.architecture.factor)
 
     def to_residual(self, fine: Tensor, coarse: Tensor) -> Tensor:
         """Encoded fine and coarse volumes → unit-SD residual on the fine grid."""
