@@ -1,7 +1,7 @@
 """Throughput and memory of ``vct autopet prepare`` on studies of full size.
 
-Run it with ``python -m tests.autopet.full_size``; ``docs/benchmarks.md`` holds what it
-said. It writes a phantom as AutoPET's scanners would, CT 512 × 512 at 0.977 mm and PET
+Run it with ``python -m tests.autopet.full_size``; docs/how-to/prepare-autopet.md holds
+what it said. It writes a phantom as AutoPET's scanners would, CT 512 × 512 at 0.977 mm and PET
 400 × 400 × 326 at 2.04 × 2.04 × 3 mm, both in the DICOM and the NIfTI layout.
 """
 
