@@ -2,6 +2,7 @@
 
 from functools import cache
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from vct.errors import CohortError
@@ -17,7 +18,7 @@ MOST_TILES = 400  # beyond, tiles are too many to look at, and the PNG to open
 
 _TILE_PX = 300
 _GAP_PX = 12
-_LINE_PX = 20
+_LINE_PX, _FONT_PX = 20, 14
 _INK, _MUTED = "#20262e", "#5b6470"
 
 
@@ -61,36 +62,31 @@ def write_contact_sheet(
     width, height = tiles[0].size
     columns = min(columns, len(tiles))
     rows = -(-len(tiles) // columns)
-    head = _GAP_PX + 3 * _LINE_PX
-    size = (
-        columns * (width + _GAP_PX) + _GAP_PX,
-        head + rows * (height + _GAP_PX),
-    )
-    sheet = Image.new("RGB", size, "white")
+    sheet_px = columns * (width + _GAP_PX) + _GAP_PX
+    head = _head(cohort, len(subjects), sort_by, sheet_px)
+    top = _GAP_PX + len(head) * _LINE_PX + _GAP_PX // 2
+    sheet = Image.new("RGB", (sheet_px, top + rows * (height + _GAP_PX)), "white")
     draw = ImageDraw.Draw(sheet)
-    for line, (text, pixels, color) in enumerate(_head(cohort, len(subjects), sort_by)):
-        place = (_GAP_PX, _GAP_PX // 2 + line * (_LINE_PX + 4))
-        draw.text(place, text, fill=color, font=_font(pixels))
+    for n, (text, color) in enumerate(head):
+        place = (_GAP_PX, _GAP_PX // 2 + n * _LINE_PX)
+        draw.text(place, text, fill=color, font=_font())
     for n, tile in enumerate(tiles):
         row, column = divmod(n, columns)
-        x, y = _GAP_PX + column * (width + _GAP_PX), head + row * (height + _GAP_PX)
+        x, y = _GAP_PX + column * (width + _GAP_PX), top + row * (height + _GAP_PX)
         sheet.paste(tile, (x, y))
     sheet.save(path, format="PNG", optimize=True)
     return len(subjects)
 
 
-def _head(cohort: Cohort, n: int, sort_by: str) -> list[tuple[str, int, str]]:
+def _head(cohort: Cohort, n: int, sort_by: str, width_px: int) -> list[tuple[str, str]]:
     """Lines over the tiles: what it is, and that it is nobody."""
-    model = cohort.run.get("model", {})
     order = sort_by.removesuffix("_kg_m2").removesuffix("_years").replace("_", " ")
+    trained_on = cohort.run.get("model", {}).get("trained_on", "not recorded")
+    words = f"Synthetic, not real people. The model was trained on: {trained_on}"
+    letters = (width_px - 2 * _GAP_PX) / _font().getlength(words) * len(words)
     return [
-        (f"{cohort.path.resolve().name}: {n} subjects by {order}", 17, _INK),
-        (
-            "synthetic, not real people; the model was trained on: "
-            f"{model.get('trained_on', 'not recorded')}",
-            13,
-            _MUTED,
-        ),
+        (f"{cohort.path.resolve().name}: {n} subjects by {order}", _INK),
+        *((line, _MUTED) for line in wrap(words, int(0.95 * letters))),
     ]
 
 
@@ -113,14 +109,16 @@ def _tile(previews: Path, subject: Any) -> "Image":
         (f"{subject.height_m:.2f} m, BMI {subject.bmi_kg_m2:.1f} kg/m²", _MUTED),
     )
     for n, (text, color) in enumerate(lines):
-        draw.text((0, height_px + 3 + n * _LINE_PX), text, fill=color, font=_font(14))
+        draw.text((0, height_px + 3 + n * _LINE_PX), text, fill=color, font=_font())
     return tile
 
 
 @cache
-def _font(pixels: int) -> Any:
+def _font() -> Any:
     """The font that matplotlib brings along: the same everywhere."""
     import matplotlib as mpl
     from PIL import ImageFont
 
-    return ImageFont.truetype(f"{mpl.get_data_path()}/fonts/ttf/DejaVuSans.ttf", pixels)
+    return ImageFont.truetype(
+        f"{mpl.get_data_path()}/fonts/ttf/DejaVuSans.ttf", _FONT_PX
+    )
