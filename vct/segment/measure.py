@@ -5,6 +5,7 @@ One table of numbers a subject, float64, rows as ``measured`` and columns as
 """
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -39,6 +40,7 @@ def measure(
     *,
     organs: OrganList = CURRENT_LIST,
     doubt: Tensor | None = None,
+    coverage: Tensor | None = None,
 ) -> Tensor:
     """Sums over every organ of one subject, float64, (rows, len(COLUMNS)).
 
@@ -54,9 +56,15 @@ def measure(
         What the labels tell apart; it fixes the rows, see ``measured``.
     doubt
         Of the segmentation, (organs,); None where labels are exact.
+    coverage
+        bool, (k, j, i): what the scan covers; None is everything. Voxels outside belong
+        to no organ, and those beside them are edge voxels.
     """
     thresholds = _threshold_masks(hu, suv, grid)
-    columns = _columns(hu, suv)
+    columns = _columns(hu, suv, coverage)
+    if coverage is not None:
+        labels = labels * coverage
+        thresholds = [mask & coverage for mask in thresholds]
     tables = []
     for first in range(0, len(hu), _SLICES_AT_ONCE):
         part = slice(first, first + _SLICES_AT_ONCE)
@@ -79,12 +87,49 @@ def measure(
     return torch.cat([table[:count], torch.stack(grouped), table[count:]])
 
 
-def _columns(hu: Tensor, suv: Tensor) -> Tensor:
+def row_masks(
+    hu: Tensor,
+    suv: Tensor,
+    labels: Tensor,
+    grid: Grid,
+    *,
+    organs: OrganList = CURRENT_LIST,
+    coverage: Tensor | None = None,
+) -> Iterator[tuple[str, Tensor]]:
+    """Name and voxels of every row of ``measure``, bool (k, j, i), one after another.
+
+    Parameters are those of ``measure``.
+    """
+    label_of = {organ.name: organ.label for organ in organs.organs}
+    inside = torch.ones_like(labels, dtype=torch.bool) if coverage is None else coverage
+    for row in organs.rows:
+        wanted = [label_of[part] for part in organs.parts(row)]
+        wanted_labels = torch.tensor(wanted, dtype=labels.dtype, device=labels.device)
+        yield row, torch.isin(labels, wanted_labels) & inside
+    thresholds = _threshold_masks(hu, suv, grid)
+    for name, mask in zip(THRESHOLD_ORGANS, thresholds, strict=True):
+        yield name, mask & inside
+
+
+def _columns(hu: Tensor, suv: Tensor, coverage: Tensor | None) -> Tensor:
     """What is summed in each voxel, (k, j·i, columns)."""
     edge = torch.ones_like(hu)
     edge[1:-1, 1:-1, 1:-1] = 0
+    if coverage is not None:
+        edge = torch.maximum(edge, _beside(~coverage))
     values = (torch.ones_like(hu), suv, suv**2, hu, hu**2, _density_g_ml(hu), edge)
     return torch.stack([v.flatten(1) for v in values], dim=2)
+
+
+def _beside(mask: Tensor) -> Tensor:
+    """1 in voxels that share a face with the mask, or lie in it; float32."""
+    x = mask[None, None].float()
+    sizes = ((3, 1, 1), (1, 3, 1), (1, 1, 3))
+    pools = [
+        F.max_pool3d(x, size, stride=1, padding=[n // 2 for n in size])
+        for size in sizes
+    ]
+    return torch.stack(pools).amax(dim=0)[0, 0]
 
 
 def _padded(doubt: Tensor, table: Tensor) -> Tensor:
