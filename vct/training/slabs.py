@@ -93,6 +93,7 @@ class FineVolumes:
 
     def slabs(self, picks: Sequence[tuple[int, int]], length: int) -> Tensor:
         """Slabs of (index, first slice), (b, 2, length, j, i)."""
+
         def read(pick: tuple[int, int]) -> Tensor:
             index, first = pick
             return self.slab(index, first, first + length)
