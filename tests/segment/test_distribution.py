@@ -2,11 +2,15 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from vct.segment.distribution import suv_distribution
+from vct.anatomy import CURRENT_LIST
+from vct.grid import whole_body_grid
+from vct.segment.distribution import row_suvs, suv_distribution
+from vct.segment.measure import measure, measured
 
 EDGES = np.array([0.0, 0.1, 1.0, 5.0])
 SUVS = arrays(np.float32, st.integers(1, 60), elements=st.floats(-1, 40, width=32))
@@ -47,3 +51,19 @@ def test_a_median_is_the_middle_value() -> None:
 
 def test_no_voxel_has_no_distribution() -> None:
     assert suv_distribution(np.array([]), EDGES) is None
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_voxels_are_those_that_are_summed(whole: bool) -> None:
+    grid = whole_body_grid(16.0)
+    rng = torch.Generator().manual_seed(3)
+    hu = torch.randn(grid.shape, generator=rng) * 300
+    suv = torch.rand(grid.shape, generator=rng) * 9
+    labels = torch.randint(0, 30, grid.shape, generator=rng, dtype=torch.uint8)
+    coverage = None if whole else torch.rand(grid.shape, generator=rng) > 0.2
+    sums = measure(hu, suv, labels, grid, coverage=coverage)
+    suvs = list(row_suvs(hu, suv, labels, grid, coverage=coverage))
+    assert [name for name, _ in suvs] == list(measured(CURRENT_LIST))
+    for (_, values), row in zip(suvs, sums, strict=True):
+        assert len(values) == row[0]
+        assert values.sum() == pytest.approx(row[1].item(), rel=1e-4)

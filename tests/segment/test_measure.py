@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from vct.anatomy import CURRENT_LIST, LABEL_OF
+from vct.anatomy import LABEL_OF
 from vct.grid import whole_body_grid
-from vct.segment.measure import measure, measured, row_masks
+from vct.segment.measure import measure
 from vct.segment.rows import OrganMeasurement, organ_rows
 
 GRID = whole_body_grid(8.0)
@@ -152,17 +152,3 @@ class TestCoverage:
         assert body.status == "in_field"
         assert body.volume_ml == pytest.approx(8 * 16 * 16 * GRID.voxel_ml)
         assert body.suv_mean == pytest.approx(2.0)
-
-
-def test_masks_hold_the_voxels_that_are_summed() -> None:
-    rng = torch.Generator().manual_seed(3)
-    hu = torch.randn(GRID.shape, generator=rng) * 300
-    suv = torch.rand(GRID.shape, generator=rng) * 9
-    labels = torch.randint(0, 38, GRID.shape, generator=rng, dtype=torch.uint8)
-    coverage = torch.rand(GRID.shape, generator=rng) > 0.2
-    sums = measure(hu, suv, labels, GRID, coverage=coverage)
-    masks = list(row_masks(hu, suv, labels, GRID, coverage=coverage))
-    assert [name for name, _ in masks] == list(measured(CURRENT_LIST))
-    for (_, mask), row in zip(masks, sums, strict=True):
-        assert mask.sum() == row[0]
-        assert suv[mask].sum().item() == pytest.approx(row[1].item(), rel=1e-4)

@@ -1,8 +1,14 @@
 """How SUV is spread over an organ's voxels: percentiles and a histogram."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor
+
+from vct.anatomy import CURRENT_LIST, OrganList
+from vct.grid import Grid
+from vct.segment.measure import THRESHOLD_ORGANS, threshold_masks
 
 PERCENTILES = (10, 50, 90)
 
@@ -40,3 +46,40 @@ def suv_distribution(suv: np.ndarray, bin_edges: np.ndarray) -> SuvDistribution 
     counts = np.diff(np.append(starts, len(x)))
     p10, p50, p90 = (float(p) for p in np.percentile(x, PERCENTILES))
     return SuvDistribution(p10, p50, p90, counts / len(x))
+
+
+def row_suvs(
+    hu: Tensor,
+    suv: Tensor,
+    labels: Tensor,
+    grid: Grid,
+    *,
+    organs: OrganList = CURRENT_LIST,
+    coverage: Tensor | None = None,
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Name and SUVs [g/mL] of the voxels of every row of ``measure``, one by one.
+
+    Parameters are those of ``vct.segment.measure.measure``; the SUVs come on the host.
+    """
+    of_label = _by_label(suv, labels, coverage)
+    label_of = {organ.name: organ.label for organ in organs.organs}
+    nothing = np.zeros(0, np.float32)
+    for row in organs.rows:
+        parts = [of_label.get(label_of[part], nothing) for part in organs.parts(row)]
+        yield row, np.concatenate(parts)
+    masks = threshold_masks(hu, suv, grid)
+    for name, mask in zip(THRESHOLD_ORGANS, masks, strict=True):
+        inside = mask if coverage is None else mask & coverage
+        yield name, suv[inside].cpu().numpy()
+
+
+def _by_label(
+    suv: Tensor, labels: Tensor, coverage: Tensor | None
+) -> dict[int, np.ndarray]:
+    """SUVs of each label but air, which is 0."""
+    inside = labels > 0 if coverage is None else (labels > 0) & coverage
+    found, values = labels[inside].cpu().numpy(), suv[inside].cpu().numpy()
+    order = np.argsort(found, kind="stable")
+    numbers, starts = np.unique(found[order], return_index=True)
+    parts = np.split(values[order], starts[1:])
+    return dict(zip(numbers.tolist(), parts, strict=False))

@@ -5,7 +5,6 @@ One table of numbers a subject, float64, rows as ``measured`` and columns as
 """
 
 import math
-from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -60,7 +59,7 @@ def measure(
         bool, (k, j, i): what the scan covers; None is everything. Voxels outside belong
         to no organ, and those beside them are edge voxels.
     """
-    thresholds = _threshold_masks(hu, suv, grid)
+    thresholds = threshold_masks(hu, suv, grid)
     columns = _columns(hu, suv, coverage)
     if coverage is not None:
         labels = labels * coverage
@@ -87,28 +86,27 @@ def measure(
     return torch.cat([table[:count], torch.stack(grouped), table[count:]])
 
 
-def row_masks(
-    hu: Tensor,
-    suv: Tensor,
-    labels: Tensor,
-    grid: Grid,
-    *,
-    organs: OrganList = CURRENT_LIST,
-    coverage: Tensor | None = None,
-) -> Iterator[tuple[str, Tensor]]:
-    """Name and voxels of every row of ``measure``, bool (k, j, i), one after another.
+def threshold_masks(hu: Tensor, suv: Tensor, grid: Grid) -> list[Tensor]:
+    """Body, lungs, fat, dense bone by HU; brain and bladder by SUV: no network.
 
-    Parameters are those of ``measure``.
+    Lungs are air-like voxels of the chest, opened by about 10 mm, so that airways, skin
+    and bowel gas vanish, and given back the rim that the opening took; body is what is
+    nearer to water than to air, and lungs; brain is hot above the lung top, bladder hot
+    in the lowest third of the field, cut at half its own level so that blur does not
+    widen it.
     """
-    label_of = {organ.name: organ.label for organ in organs.organs}
-    inside = torch.ones_like(labels, dtype=torch.bool) if coverage is None else coverage
-    for row in organs.rows:
-        wanted = [label_of[part] for part in organs.parts(row)]
-        wanted_labels = torch.tensor(wanted, dtype=labels.dtype, device=labels.device)
-        yield row, torch.isin(labels, wanted_labels) & inside
-    thresholds = _threshold_masks(hu, suv, grid)
-    for name, mask in zip(THRESHOLD_ORGANS, thresholds, strict=True):
-        yield name, mask & inside
+    slices = torch.arange(grid.shape[0], device=hu.device)[:, None, None]
+    z = grid.origin_mm[0] + grid.spacing_mm[0] * slices
+    chest = (z > -480.0) & (z < 30.0)
+    lungs = _opened((hu > -950) & (hu < -450) & chest, grid)
+    return [
+        (hu > -500) | lungs,
+        lungs,
+        (hu > -190) & (hu < -30),
+        hu > 250,
+        (suv > 3.0) & (z > 100.0),
+        _hot(suv * (z < grid.origin_mm[0] + grid.fov_mm[0] / 3), least=4.0),
+    ]
 
 
 def _columns(hu: Tensor, suv: Tensor, coverage: Tensor | None) -> Tensor:
@@ -149,29 +147,6 @@ def _density_g_ml(hu: Tensor) -> Tensor:
     Slope above water after Schneider et al. 2000 (Phys Med Biol 45:459), rounded.
     """
     return torch.where(hu <= 0, 1 + hu / 1000, 1 + 0.0006 * hu).clamp_min(0)
-
-
-def _threshold_masks(hu: Tensor, suv: Tensor, grid: Grid) -> list[Tensor]:
-    """Body, lungs, fat, dense bone by HU; brain and bladder by SUV: no network.
-
-    Lungs are air-like voxels of the chest, opened by about 10 mm, so that airways, skin
-    and bowel gas vanish, and given back the rim that the opening took; body is what is
-    nearer to water than to air, and lungs; brain is hot above the lung top, bladder hot
-    in the lowest third of the field, cut at half its own level so that blur does not
-    widen it.
-    """
-    slices = torch.arange(grid.shape[0], device=hu.device)[:, None, None]
-    z = grid.origin_mm[0] + grid.spacing_mm[0] * slices
-    chest = (z > -480.0) & (z < 30.0)
-    lungs = _opened((hu > -950) & (hu < -450) & chest, grid)
-    return [
-        (hu > -500) | lungs,
-        lungs,
-        (hu > -190) & (hu < -30),
-        hu > 250,
-        (suv > 3.0) & (z > 100.0),
-        _hot(suv * (z < grid.origin_mm[0] + grid.fov_mm[0] / 3), least=4.0),
-    ]
 
 
 def _hot(suv: Tensor, least: float) -> Tensor:
