@@ -34,6 +34,8 @@ COMMANDS = (
     "validate",
     "models",
     "doctor",
+    "preview",
+    "contact-sheet",
     "train",
 )
 
