@@ -35,6 +35,7 @@ from vct.training.config import CONFIGS, PreparedData, StageName, load_config
 from vct.training.evaluate import segmenter_accuracy
 
 SEGMENTER_OF = "whole-body-4mm"
+ELSEWHERE = "; it learned positions in the whole field, not in the model's window"
 
 
 def publish(
@@ -89,6 +90,9 @@ def publish(
     said = {"machine": device_name, "notes": notes, "licence": licence}
     if any(isinstance(s.config.data, PreparedData) for s in (base, superres)):
         taken = _taken_segmenter(find_model(segmenter_of), out)
+        if isinstance(superres.config.data, PreparedData):
+            whole = superres.config.data.window_mm is None
+            taken["validation"] += "" if whole else ELSEWHERE
         write_card(card_of(out, base, superres, taken, **said), out)  # type: ignore[arg-type]
         return load_card(out)
     segmenter = finished("segmenter")

@@ -89,11 +89,8 @@ class Stats:
             f"{line['peak_memory_mib']} MiB"
         )
         if self._events:
-            for name, value in line.items():
-                if name == "loss_by_log_sigma":
-                    self._events.add_scalars(name, value, line["samples"])
-                elif name != "samples":
-                    self._events.add_scalar(name, value, line["samples"])
+            for name, value in flat(line).items():
+                self._events.add_scalar(name, value, line["samples"])
             self._events.flush()
 
     def sums(self) -> Tensor:
@@ -104,6 +101,17 @@ class Stats:
         """Go on from a checkpoint's ``sums``; the first process keeps them for all."""
         if self._first:
             self._sums.copy_(sums)
+
+
+def flat(line: dict[str, Any]) -> dict[str, float]:
+    """Numbers of a line by name; those of a noise level are named ``.../level``."""
+    numbers = {}
+    for name, value in line.items():
+        if isinstance(value, dict):
+            numbers |= {f"{name}/{level}": v for level, v in value.items()}
+        else:
+            numbers[name] = value
+    return numbers
 
 
 def forget_after(path: Path, samples: int) -> None:
