@@ -13,7 +13,9 @@ from vct.validation.reference_file import (
     COLUMNS,
     SUV_BIN_EDGES,
     ReferenceFile,
+    cohort_instrument,
     read_reference,
+    require_same_instrument,
     same_instrument,
     write_reference,
 )
@@ -111,6 +113,23 @@ def test_instruments_are_one_but_for_remarks() -> None:
     assert same_instrument(f"{own} (unvalidated on real scans)", own)
     assert not same_instrument(own, "bundled segmenter 5678")
     assert not same_instrument("TotalSegmentator 2.4, task total", own)
+
+
+def test_what_two_instruments_measured_is_compared_only_if_asked() -> None:
+    own, other = "bundled segmenter 12", "TotalSegmentator 2.4, task total"
+    assert require_same_instrument(own, f"{own} (x)", any_instrument=False) == ""
+    with pytest.raises(
+        CohortError, match="by bundled segmenter 12, the reference by T"
+    ):
+        require_same_instrument(own, other, any_instrument=False)
+    remark = require_same_instrument(own, other, any_instrument=True)
+    assert remark.startswith("Two instruments: measured by bundled segmenter 12")
+
+
+def test_a_cohort_that_names_no_instrument_has_that_of_no_reference() -> None:
+    assert cohort_instrument({"instrument": "bundled segmenter 12"}).endswith("12")
+    with pytest.raises(CohortError, match=r"that run\.json does not name"):
+        require_same_instrument(cohort_instrument({}), "x", any_instrument=False)
 
 
 def test_a_reference_is_not_changed_in_place() -> None:

@@ -186,14 +186,12 @@ def _bundled(prepared: "PreparedFolder", model: str, device: str) -> BundledSegm
 
     card = find_model(model)
     card.check_files()
-    file = card.segmenter["file"]
     spacing_mm = card.segmenter.get("spacing_mm", card.grid.spacing_mm[0])
     _times(spacing_mm, prepared)
-    instrument = f"bundled segmenter {card.files[file][:12]}"
     return BundledSegmenter(
-        card.folder / file,
+        card.folder / card.segmenter["file"],
         spacing_mm,
-        f"{instrument} (unvalidated on real scans)",
+        f"{card.instrument} (unvalidated on real scans)",
         device,
     )
 

@@ -6,6 +6,7 @@ how SUV is spread inside the organ. ``vct autopet reference`` writes it, ``vct v
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,6 +89,41 @@ def same_instrument(one: str, other: str) -> bool:
     True
     """
     return one.partition(" (")[0] == other.partition(" (")[0]
+
+
+def cohort_instrument(run: Mapping[str, Any]) -> str:
+    """What measured the organs of a cohort, by its ``run.json``.
+
+    Cohorts of earlier versions do not tell; that is no reference's instrument.
+    """
+    return str(run.get("instrument") or "an instrument that run.json does not name")
+
+
+def require_same_instrument(
+    cohort: str, reference: str, *, any_instrument: bool
+) -> str:
+    """The remark for every row of a comparison of what two instruments measured.
+
+    Returns
+    -------
+    str
+        Empty if the instrument is one.
+
+    Raises
+    ------
+    CohortError
+        If they differ and ``any_instrument`` does not allow it.
+    """
+    if same_instrument(cohort, reference):
+        return ""
+    told = f"measured by {cohort}, the reference by {reference}"
+    if not any_instrument:
+        raise CohortError(
+            f"The cohort was {told}: what differs may be the instrument. Measure both "
+            "with one, or compare them nevertheless with --any-instrument; every row "
+            "will say so."
+        )
+    return f"Two instruments: {told}."
 
 
 def write_reference(reference: ReferenceFile, path: Path) -> Path:
