@@ -32,7 +32,7 @@ from vct.phantom.structures import to_organs
 from vct.seeds import generator, torch_seed
 from vct.training.people import Person, draw_person
 
-SPACING_MM = 8.0
+SPACING_MM = (8.0, 8.0, 8.0)
 # Which patient has which fault; the others have none.
 FAULTS = {
     0: "GE-like", 1: "Philips-like", 2: "defaced", 3: "truncated", 4: "twice",
@@ -82,34 +82,50 @@ class Patient:
         return f"{int(self.person.age_years):03d}Y"
 
 
-def patients(count: int = 24, *, seed: int = 11) -> list[Patient]:
+def patients(
+    count: int = 24,
+    *,
+    seed: int = 11,
+    spacing_mm: tuple[float, float, float] = SPACING_MM,
+) -> list[Patient]:
     """Phantoms on scanner couches at heights and places of their own."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # small volumes: more threads only wait for each other
     try:
-        return [_patient(number, seed) for number in range(count)]
+        return [_patient(number, seed, spacing_mm) for number in range(count)]
     finally:
         torch.set_num_threads(threads)
 
 
-def _patient(number: int, seed: int) -> Patient:
+def _patient(number: int, seed: int, spacing_mm: tuple[float, float, float]) -> Patient:
     person = draw_person(generator(seed, "archive/person", number))
     rng = generator(seed, "archive/scan", number)
     noise = torch.Generator().manual_seed(torch_seed(seed, "archive/image", number))
     anatomy = draw_anatomy(person, generator(seed, "archive/anatomy", number))
-    field = whole_body_grid(SPACING_MM)
+    field = _field(spacing_mm)
     phantom = render(anatomy, field, generator=noise)
-    low = int(rng.integers(0, 12))  # the scan starts somewhere on the thighs
+    # The scan starts somewhere on the thighs.
+    low = int(rng.integers(0, 12) * 8 / spacing_mm[0])
     place = (rng.uniform(-900, -200), rng.uniform(-30, 30), rng.uniform(-12, 12))
     z, y, x = (o + p for o, p in zip(field.origin_mm, place, strict=True))
     k, j, i = field.shape
-    grid = Grid((k - low, j, i), field.spacing_mm, (z + low * SPACING_MM, y, x))
+    grid = Grid((k - low, j, i), field.spacing_mm, (z + low * spacing_mm[0], y, x))
     suv = phantom.suv.numpy()[low:]
     labels = to_organs(phantom.labels).numpy()[low:]
     ct_hu = _with_couch(phantom.ct_hu.numpy()[low:], labels)
     if FAULTS.get(number) == "defaced":
         ct_hu, suv = _defaced(ct_hu, suv, grid, place[0])
     return Patient(number, person, ct_hu, suv, labels, grid, place)
+
+
+def _field(spacing_mm: tuple[float, float, float]) -> Grid:
+    """The whole field in voxels of any size that divides it."""
+    fine = whole_body_grid(1.0)
+    shape = tuple(round(f / s) for f, s in zip(fine.fov_mm, spacing_mm, strict=True))
+    origin = tuple(
+        o + (s - 1) / 2 for o, s in zip(fine.origin_mm, spacing_mm, strict=True)
+    )
+    return Grid(shape, spacing_mm, origin)  # type: ignore[arg-type]
 
 
 def _with_couch(ct_hu: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -203,6 +219,13 @@ def demographics_table(path: Path, people: Sequence[Patient]) -> Path:
         writer.writeheader()
         writer.writerows(rows)
     return path
+
+
+def write_masks(folder: Path, names: dict[str, Patient]) -> Path:
+    """Label images of studies in the scanner's frame, numbers of ``vct.anatomy``."""
+    for name, patient in names.items():
+        save_volume(patient.labels, patient.grid, folder / f"{name}.nii.gz")
+    return folder
 
 
 def save_volume(array_kji: np.ndarray, grid: Grid, path: Path) -> Path:
