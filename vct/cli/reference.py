@@ -4,6 +4,7 @@ Each study is measured on its own and kept as a small reference file beside the 
 so that a stopped run goes on and one bad study loses nothing.
 """
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -64,7 +65,7 @@ def measure_reference(
         If no study could be measured, or parts of another run lie beside ``out``.
     """
     names = _names(prepared, split)
-    source = f"{prepared.about.get('source')}, {split} studies of {prepared.path}"
+    source = f"{_source(prepared)}, {split} studies of {prepared.path}"
     parts = out.with_name(f"{out.name}.parts")
     parts.mkdir(parents=True, exist_ok=True)
     work = _Work(prepared.path, parts, finder, source, workers == 1)
@@ -84,6 +85,12 @@ def measure_reference(
     write_reference(reference, out)
     shutil.rmtree(parts)
     return reference
+
+
+def _source(prepared: PreparedFolder) -> str:
+    """Where the studies came from, in the words of who prepared them."""
+    about = json.loads((prepared.path / "prepared.json").read_text("utf-8"))
+    return str(about.get("source", "unknown source"))
 
 
 def _names(prepared: PreparedFolder, split: Split) -> list[str]:
