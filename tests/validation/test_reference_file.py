@@ -20,6 +20,8 @@ from vct.validation.reference_file import (
     write_reference,
 )
 
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "manifest.md"
+
 
 def reference(**changes: object) -> ReferenceFile:
     """Two organs of one study, the second one refused."""
@@ -135,3 +137,10 @@ def test_a_cohort_that_names_no_instrument_has_that_of_no_reference() -> None:
 def test_a_reference_is_not_changed_in_place() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         reference().instrument = "other"  # type: ignore[misc]
+
+
+@pytest.mark.skipif(not PAGE.is_file(), reason="docs are not beside the tests")
+def test_every_column_is_documented() -> None:
+    text = PAGE.read_text("utf-8")
+    for name, c in COLUMNS.items():
+        assert f"| `{name}` | {c.type} | {c.unit} | {c.description} |" in text
