@@ -45,7 +45,9 @@ def prepared_boxes(folder: Path, *, studies: int = 3, low_k: int = 0) -> Prepare
         spacing_mm=SPACING_MM,
     )
     for study in (folder / "studies").iterdir():
-        (study / "study.json").write_text(json.dumps({"shift_mm": SHIFT_MM}))
+        z, y, x = (-mm for mm in SHIFT_MM)
+        done = {"alignment": {"lung_top_mm": z, "y_mm": y, "x_mm": x}}
+        (study / "study.json").write_text(json.dumps({"done": done}))
     return PreparedFolder(folder)
 
 

@@ -89,8 +89,9 @@ def stand_in_for_prepare(people: list[Patient], out: Path) -> None:
             ("coverage", np.ones(patient.grid.shape, bool), False),
         ]:
             np.save(folder / f"{part}.npy", _on_field(array, outside))
-        shift_mm = [-mm for mm in patient.lung_top_mm]
-        (folder / "study.json").write_text(json.dumps({"shift_mm": shift_mm}))
+        z, y, x = patient.lung_top_mm
+        done = {"alignment": {"lung_top_mm": z, "y_mm": y, "x_mm": x}}
+        (folder / "study.json").write_text(json.dumps({"done": done}))
         rows.append(row)
     pd.DataFrame(rows).to_parquet(out / "index.parquet")
     about = {

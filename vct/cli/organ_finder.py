@@ -162,9 +162,8 @@ def alignment_mm(prepared: "PreparedFolder", name: str) -> tuple[float, ...]:
     """
     path = prepared.path / "studies" / name / "study.json"
     try:
-        return tuple(
-            float(mm) for mm in json.loads(path.read_text("utf-8"))["shift_mm"]
-        )
+        found = json.loads(path.read_text("utf-8"))["done"]["alignment"]
+        return tuple(-float(found[axis]) for axis in ("lung_top_mm", "y_mm", "x_mm"))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ScanError(
             f"{path} does not tell how the scan was moved ({error!r}), so its mask "
