@@ -113,6 +113,9 @@ def test_what_is_no_prepared_folder_is_refused(tmp_path: Path) -> None:
         cache_of(tmp_path)
     with pytest.raises(SpecError, match=r"window_mm: z from -700 to 64 mm is no wind"):
         cache_of(tmp_path, window_mm=((-700, 64), (-192, 192), (-256, 256)))
+    write_prepared(tmp_path / "ageless", age_years=[50.0, math.nan, 60, 70, 80, 30])
+    with pytest.raises(SpecError, match=r"1 studies lack age or sex \(study-1"):
+        cache_of(tmp_path / "ageless")
     with pytest.raises(ModelError, match=r"data\.json is missing or damaged"):
         read_record(tmp_path)
 
