@@ -180,6 +180,16 @@ def test_the_fine_stage_is_not_asked_for_what_is_not_covered(tmp_path: Path) -> 
     torch.testing.assert_close(losses[1], losses[0])
 
 
+def test_both_losses_are_made_in_bf16(tmp_path: Path) -> None:
+    cache = cache_of(write_prepared(tmp_path, covered=COVERED))
+    for stage, kind in (("base", BaseTask), ("superres", SuperResolutionTask)):
+        task = kind(config(stage, tmp_path), cache, "cpu")
+        with torch.autocast("cpu", torch.bfloat16):
+            loss, log_sigma = task.loss(draws())
+        assert loss.isfinite().all()
+        assert loss.dtype == log_sigma.dtype == torch.float32
+
+
 def test_where_a_slab_is_not_covered_nothing_is_left_over_the_coarse(
     tmp_path: Path,
 ) -> None:

@@ -83,6 +83,8 @@ def test_the_record_says_who_was_trained_on(tmp_path: Path) -> None:
     assert json.loads(json.dumps(record)) == record
     [warning] = warnings_of(record)
     assert warning.startswith("only slices 16 to 60 of 72 (z -576 to 128 mm) are cov")
+    [warning] = warnings_of(record_of(cache_of(folder)))
+    assert warning.startswith("no slice is covered by 100 studies")
 
 
 def test_demographics_that_nobody_told_are_named(tmp_path: Path) -> None:
