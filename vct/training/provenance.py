@@ -27,7 +27,7 @@ def record_of(cache: PreparedCache) -> dict[str, Any]:
     counts = cache.subjects_per_slice()
     least = cache.data.min_subjects_per_slice
     return {
-        "source": str(cache.folder.about["source"]),
+        "source": str(cache.folder.settings["source"]),
         "tracers": sorted(set(rows["tracer"].astype(str))),
         "spacing_mm": cache.grid.spacing_mm[0],
         "grid": {
