@@ -1,13 +1,18 @@
 """A prepared folder as ``vct autopet prepare`` writes it, of phantoms or of boxes."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from vct.autopet.prepared import (
+    AIR_HU,
+    StudyArrays,
+    write_index,
+    write_settings,
+    write_study,
+)
 from vct.cascade.encode import decode
 from vct.grid import Grid, whole_body_grid
 from vct.training.cache import person_of, render_subject
@@ -52,37 +57,31 @@ def write_prepared(
     ``columns`` replace those of the index, a value for all or one a study.
     """
     grid = whole_body_grid(spacing_mm)
+    folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for n in range(training + held_out):
         person = person_of(5, n)
         low, high = covered[n % len(covered)]
         row = _row(n, person, "training" if n < training else "held_out", low, high)
         row |= {k: v[n] if isinstance(v, list) else v for k, v in columns.items()}
+        arrays = _arrays(images(person, n, grid), low, high)
+        write_study(folder, row["name"], arrays, row, done={})
         rows.append(row)
-        _write_study(folder / "studies" / row["name"], images(person, n, grid), row)
-    pd.DataFrame(rows).to_parquet(folder / "index.parquet")
-    about = {
-        "schema": 1,
-        "vct_version": "0.1.0",
-        "spacing_mm": spacing_mm,
-        "shape": list(grid.shape),
-        "origin_mm": list(grid.origin_mm),
-        "source": "/data/FDG-PET-CT-Lesions",
-        "held_out_share": 0.2,
-        "seed": 1,
-    }
-    (folder / "prepared.json").write_text(json.dumps(about))
+    write_index(folder, rows)
+    settings = {"source": "/data/FDG-PET-CT-Lesions", "held_out_share": 0.2, "seed": 1}
+    write_settings(folder, settings, grid)
     return folder
 
 
-def _write_study(folder: Path, images: Images, row: dict[str, Any]) -> None:
-    folder.mkdir(parents=True)
+def _arrays(images: Images, low: int, high: int) -> StudyArrays:
     hu, suv = images
     coverage = np.zeros(hu.shape, bool)
-    coverage[row["covered_low_k"] : row["covered_high_k"]] = True
-    np.save(folder / "ct_hu.npy", np.where(coverage, hu, -1024).astype(np.int16))
-    np.save(folder / "suv.npy", np.where(coverage, suv, 0).astype(np.float16))
-    np.save(folder / "coverage.npy", coverage)
+    coverage[low:high] = True
+    return StudyArrays(
+        np.where(coverage, hu, AIR_HU).astype(np.int16),
+        np.where(coverage, suv, 0).astype(np.float16),
+        coverage,
+    )
 
 
 def _row(n: int, person: Person, split: str, low: int, high: int) -> dict[str, Any]:

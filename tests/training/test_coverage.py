@@ -12,6 +12,7 @@ from vct.cascade.condition import TEMPLATE_FEATURES
 from vct.cascade.resample import coarsen, covered_boxes, covered_inside, upsample
 from vct.cascade.stage import SuperResolutionStage
 from vct.cascade.template import Template
+from vct.diffusion.tokens import position_maps, to_tokens
 from vct.errors import SpecError
 from vct.training.base import BaseTask
 from vct.training.config import PreparedData, TrainingConfig
@@ -179,6 +180,16 @@ def test_the_fine_stage_is_not_asked_for_what_is_not_covered(tmp_path: Path) -> 
     torch.testing.assert_close(losses[1], losses[0])
 
 
+def test_both_losses_are_made_in_bf16(tmp_path: Path) -> None:
+    cache = cache_of(write_prepared(tmp_path, covered=COVERED))
+    for stage, kind in (("base", BaseTask), ("superres", SuperResolutionTask)):
+        task = kind(config(stage, tmp_path), cache, "cpu")
+        with torch.autocast("cpu", torch.bfloat16):
+            loss, log_sigma = task.loss(draws())
+        assert loss.isfinite().all()
+        assert loss.dtype == log_sigma.dtype == torch.float32
+
+
 def test_where_a_slab_is_not_covered_nothing_is_left_over_the_coarse(
     tmp_path: Path,
 ) -> None:
@@ -200,12 +211,41 @@ def test_slabs_come_from_covered_slices() -> None:
     assert best_starts(torch.arange(72), every, 24) == list(every)
 
 
+def test_a_slab_is_cut_from_the_whole_residual(tmp_path: Path) -> None:
+    """Margins and edges of slabs: the same numbers as the whole volume's."""
+    fine = FineVolumes(cache_of(write_prepared(tmp_path)), 2, "cpu")
+    stage = SuperResolutionStage(SUPERRES)
+    stage.residual_sd.copy_(torch.tensor([0.3, 0.1]))
+    coarse = [volume.float() for volume in fine.coarse]
+    whole = torch.cat(
+        [stage.to_residual(fine.whole(n)[None], coarse[n][None]) for n in range(4)]
+    )
+    picks = [(1, 0), (3, 48), (0, 24), (1, 16)]
+    slabs = cut_slabs(stage, fine, picks, [coarse[n] for n, _ in picks], 24)
+    positions = position_maps(to_tokens(coarse[0][None, :1], 2))[0]
+    known = on_fine_grid(slabs.coverage, 2)
+    assert known.all()
+    for row, (n, first) in enumerate(picks):
+        part = whole[n, :, first : first + 24]
+        torch.testing.assert_close(slabs.clean[row], part)
+        half, token = first // 2, first // 4
+        torch.testing.assert_close(slabs.coarse[row], coarse[n][:, half : half + 12])
+        assert torch.equal(slabs.position[row], positions[:, token : token + 6])
+        assert torch.equal(slabs.condition[row], fine.condition[n])
+
+
 def test_a_slab_that_fits_no_field_is_refused(tmp_path: Path) -> None:
     cache = cache_of(write_prepared(tmp_path))
     for slices in (20, 80):
         settings = config("superres", tmp_path, patch_slices=slices)
         with pytest.raises(SpecError, match=f"patch_slices {slices} must be a mult"):
             SuperResolutionTask(settings, cache, "cpu")
+
+
+def test_more_modes_than_subjects_are_refused(tmp_path: Path) -> None:
+    cache = cache_of(write_prepared(tmp_path, training=2))
+    with pytest.raises(SpecError, match=r"modes 2 needs more than 2 training subjec"):
+        BaseTask(config("base", tmp_path), cache, "cpu")
 
 
 def test_units_of_the_fine_stage_are_of_covered_voxels(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import torch
 
 from tests.training.test_train import config_file, draw_box, losses, quiet
 from vct.cli import main
+from vct.errors import SpecError
 from vct.training import cache as cache_module
 from vct.training import train
 from vct.training.config import Optimization
@@ -203,6 +204,11 @@ def assert_close(run: Path, other: Path) -> None:
         for name, value in states[1][part].items():
             error = (states[0][part][name] - value).norm() / value.norm().clamp_min(1)
             assert error < 1e-5, (part, name, float(error))
+
+
+def test_a_run_without_an_end_is_refused() -> None:
+    with pytest.raises(SpecError, match="nothing says when the run ends"):
+        Schedule(Optimization(), None, RunState())
 
 
 def test_asked_twice_it_stops_at_once() -> None:

@@ -1,7 +1,6 @@
 """Prepared studies as training sees them: what is read, and what is refused."""
 
 import json
-import math
 from pathlib import Path
 
 import numpy as np
@@ -57,17 +56,17 @@ def test_a_slab_is_a_part_of_the_volume_and_a_window_of_the_field(
 
 
 def test_unknown_height_and_weight_raise_their_flags(tmp_path: Path) -> None:
-    known = [1.7, math.nan, 1.6, 1.8, 1.7, math.nan]
-    folder = write_prepared(tmp_path, height_m=known, bmi_kg_m2=math.nan)
+    known = [1.7, None, 1.6, 1.8, 1.7, None]
+    folder = write_prepared(tmp_path, height_m=known, bmi_kg_m2=None)
     condition = cache_of(folder).condition(range(6))
     flags = condition[:, CONDITION.index("height_unknown")]
-    assert flags.tolist() == [math.isnan(height) for height in known]
+    assert flags.tolist() == [height is None for height in known]
     assert condition[:, CONDITION.index("bmi_unknown")].tolist() == [1.0] * 6
     assert condition[:, CONDITION.index("bmi")].tolist() == [0.0] * 6
 
 
 def test_the_record_says_who_was_trained_on(tmp_path: Path) -> None:
-    heights = [1.7, math.nan, 1.6, 1.8, 1.7, 1.7]
+    heights = [1.7, None, 1.6, 1.8, 1.7, 1.7]
     folder = write_prepared(
         tmp_path, height_m=heights, covered=[(0, 72), (0, 72), (16, 60)]
     )
@@ -83,12 +82,12 @@ def test_the_record_says_who_was_trained_on(tmp_path: Path) -> None:
     assert json.loads(json.dumps(record)) == record
     [warning] = warnings_of(record)
     assert warning.startswith("only slices 16 to 60 of 72 (z -576 to 128 mm) are cov")
+    [warning] = warnings_of(record_of(cache_of(folder)))
+    assert warning.startswith("no slice is covered by 100 studies")
 
 
 def test_demographics_that_nobody_told_are_named(tmp_path: Path) -> None:
-    folder = write_prepared(
-        tmp_path, height_m=math.nan, bmi_kg_m2=math.nan, weight_kg=math.nan
-    )
+    folder = write_prepared(tmp_path, height_m=None, bmi_kg_m2=None, weight_kg=None)
     record = record_of(cache_of(folder, min_subjects_per_slice=1))
     assert record["unknown"] == ["height_m", "bmi_kg_m2"]
     assert warnings_of(record)[0] == (
@@ -106,13 +105,16 @@ def test_the_longest_range_of_good_slices(good: str, expected: list[int]) -> Non
 
 
 def test_what_is_no_prepared_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(VctError, match=r"no prepared folder.*vct autopet prepare"):
+    with pytest.raises(VctError, match=r"no folder of prepared studies.*vct autopet p"):
         cache_of(tmp_path)
     write_prepared(tmp_path, training=0)
     with pytest.raises(SpecError, match="no study is for training"):
         cache_of(tmp_path)
     with pytest.raises(SpecError, match=r"window_mm: z from -700 to 64 mm is no wind"):
         cache_of(tmp_path, window_mm=((-700, 64), (-192, 192), (-256, 256)))
+    write_prepared(tmp_path / "ageless", age_years=[50.0, None, 60, 70, 80, 30])
+    with pytest.raises(SpecError, match=r"1 studies lack age or sex \(study-1"):
+        cache_of(tmp_path / "ageless")
     with pytest.raises(ModelError, match=r"data\.json is missing or damaged"):
         read_record(tmp_path)
 

@@ -50,7 +50,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         images=phantom,
         covered=[(8, 72), (0, 64)],
         diagnosis=None,
-        weight_kg=[70.0, float("nan"), 60.0, 90.0, 75.0, 80.0],
+        weight_kg=[70.0, None, 60.0, 90.0, 75.0, 80.0],
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from vct.errors import VctError
 from vct.training.parallel import Place
 from vct.training.schedule import RunState
 from vct.training.stats import Stats, forget_after
@@ -45,7 +46,7 @@ def test_a_line_holds_the_mean_loss_by_noise_level(tmp_path: Path) -> None:
 def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path) -> None:
     stats = Stats(tmp_path, RunState(), PLACE, lambda _: None)
     stats.add(torch.tensor([1.0, torch.nan]), torch.zeros(2))
-    with pytest.raises(FloatingPointError, match="lower the learning rate"):
+    with pytest.raises(VctError, match="lower the learning rate"):
         stats.write(RunState(samples=2), 1.0, 1.0)
 
 

@@ -12,6 +12,7 @@ from vct.cascade.stage import SIGMA_DATA, BaseArchitecture, BaseStage
 from vct.diffusion.loss import denoising_loss, noise_level
 from vct.diffusion.schedule import noise_levels
 from vct.diffusion.unet import channels_last
+from vct.errors import SpecError
 from vct.training.cache import Images
 from vct.training.coarse import CoarseVolumes, factor_to
 from vct.training.config import TrainingConfig
@@ -59,6 +60,12 @@ class BaseTask:
         else:
             self.stage.template.fit_covered(self.volumes.covered(), ridge=_RIDGE)
         if self.stage.modes:
+            modes, count = len(self.stage.modes.sd), len(self.volumes.encoded)
+            if count <= modes:
+                raise SpecError(
+                    f"architecture.modes {modes} needs more than {modes} training "
+                    f"subjects, and there are {count}; ask for fewer modes, or 0"
+                )
             self.stage.modes.fit(self._residuals())
 
     def _residuals(self) -> Iterator[Tensor]:

@@ -37,7 +37,8 @@ class PreparedCache:
     VctError
         If the folder is not a prepared one.
     SpecError
-        If it holds no training study, or the window does not fit its grid.
+        If it holds no training study, a study lacks age or sex, or the window does not
+        fit its grid.
     """
 
     def __init__(self, data: PreparedData, *, device: str) -> None:
@@ -55,6 +56,7 @@ class PreparedCache:
                 "with a smaller held-out share"
             )
         self._rows = pd.concat([self.training_rows, held_out], ignore_index=True)
+        _check_people(self._rows, data)
         count = len(self.training_rows)
         self.training = range(count)
         self.held_out = range(count, len(self._rows))
@@ -111,6 +113,16 @@ def _window(data: PreparedData, folder: PreparedFolder) -> Window:
         return folder.grid.window(data.window_mm)
     except ValueError as error:
         raise SpecError(f"data.window_mm: {error}") from None
+
+
+def _check_people(rows: pd.DataFrame, data: PreparedData) -> None:
+    wrong = rows[rows["age_years"].isna() | ~rows["sex"].isin(["F", "M"])]
+    if not wrong.empty:
+        names = ", ".join(wrong["name"].astype(str).head(3))
+        raise SpecError(
+            f"{data.prepared}: {len(wrong)} studies lack age or sex ({names} ...); "
+            "prepare them with --demographics, or without them"
+        )
 
 
 def _patient(row: "pd.Series[Any]") -> Patient:

@@ -27,7 +27,7 @@ def record_of(cache: PreparedCache) -> dict[str, Any]:
     counts = cache.subjects_per_slice()
     least = cache.data.min_subjects_per_slice
     return {
-        "source": str(cache.folder.about["source"]),
+        "source": str(cache.folder.settings["source"]),
         "tracers": sorted(set(rows["tracer"].astype(str))),
         "spacing_mm": cache.grid.spacing_mm[0],
         "grid": {
@@ -75,7 +75,12 @@ def warnings_of(record: dict[str, Any]) -> list[str]:
     low, high = record["written_slices"]
     slices = record["grid"]["shape"][0]
     least = record["min_subjects_per_slice"]
-    if (low, high) != (0, slices):
+    if low == high:
+        lines.append(
+            f"no slice is covered by {least} studies; data.min_subjects_per_slice "
+            "sets how many are enough"
+        )
+    elif (low, high) != (0, slices):
         grid = record["grid"]
         first = grid["origin_mm"][0] - grid["spacing_mm"][0] / 2
         edges = [first + k * grid["spacing_mm"][0] for k in (low, high)]

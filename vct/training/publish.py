@@ -5,7 +5,8 @@
     python -m vct.training.publish --superres superres-2mm --device-name "one H100" \
         --share trained_models/whole-body-4mm -o trained_models/whole-body-2mm
     python -m vct.training.publish --base h100-base --superres h100-superres \
-        --device-name "one H100" --licence "AutoPET is CC BY 4.0; ..." -o models/autopet-2mm
+        --device-name "one H100" --licence "AutoPET is CC BY 4.0; ..." \
+        -o models/autopet-2mm
 
 A run lies in a folder named as its config. ``--share`` leaves base stage and segmenter
 in the model that has them already. Nobody has labeled the organs of prepared studies: a

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 
+from vct.errors import SpecError
 from vct.training.config import Optimization
 
 
@@ -29,7 +30,10 @@ class Schedule:
         self._how, self._state = how, state
         self._max_minutes = max_minutes or how.max_minutes
         if self._max_minutes is None and how.max_samples is None:
-            raise ValueError("a run needs max_samples or max_minutes")
+            raise SpecError(
+                "nothing says when the run ends: give optimization.max_samples or "
+                "max_minutes in the config, or --max-minutes"
+            )
         self._before = state.minutes
         self._start = time.monotonic()
         self._last: dict[str, float] = {}

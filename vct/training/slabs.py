@@ -154,10 +154,10 @@ def cut_slabs(
     def cut(whole: Sequence[Tensor], size: int) -> Tensor:
         return torch.stack(
             [
-                volume[:, start // size : (start + length) // size]
+                volume[:, start // size : (start + length) // size].float()
                 for volume, (_, start) in zip(whole, picks, strict=True)
             ]
-        ).float()
+        )
 
     coverage = None
     if volumes.coverage is not None:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vct.errors import VctError
 from vct.provenance import peak_memory_bytes
 from vct.training.parallel import Place, sum_of_all
 from vct.training.schedule import RunState
@@ -50,7 +51,7 @@ class Stats:
 
         Raises
         ------
-        FloatingPointError
+        VctError
             If the loss is no number.
         """
         sums = self.sums().cpu()
@@ -71,7 +72,7 @@ class Stats:
             },
         }
         if not math.isfinite(line["loss"]):
-            raise FloatingPointError(
+            raise VctError(
                 f"the loss is {line['loss']} after {state.samples} samples; "
                 "lower the learning rate or train in fp32"
             )
@@ -105,7 +106,7 @@ class Stats:
 
 def flat(line: dict[str, Any]) -> dict[str, float]:
     """Numbers of a line by name; those of a noise level are named ``.../level``."""
-    numbers = {}
+    numbers: dict[str, float] = {}
     for name, value in line.items():
         if isinstance(value, dict):
             numbers |= {f"{name}/{level}": v for level, v in value.items()}

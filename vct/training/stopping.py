@@ -1,6 +1,7 @@
 """A run that is asked to stop finishes its step, saves, and says so."""
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -27,6 +28,9 @@ class StopRequest:
 def stop_request() -> Iterator[StopRequest]:
     """Listen to SIGTERM, which SLURM and torchrun send before they kill, and Ctrl-C."""
     request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request  # Python delivers signals to the main thread alone
+        return
     signals = (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(number, request.make) for number in signals]
     try:
