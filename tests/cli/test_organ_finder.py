@@ -81,6 +81,14 @@ def test_a_study_that_does_not_tell_its_shift_is_refused(tmp_path: Path) -> None
         alignment_mm(prepared, "study-0")
 
 
+def test_totalsegmentator_is_asked_for_at_once(
+    prepared: PreparedFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(VctError, match=r"needs totalsegmentator, which is not inst"):
+        chosen(prepared, totalsegmentator=True)
+
+
 def test_totalsegmentator_sees_the_prepared_ct(
     prepared: PreparedFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

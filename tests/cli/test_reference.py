@@ -150,6 +150,38 @@ def test_when_no_study_can_be_measured_the_first_reason_is_told(tmp_path: Path) 
     assert not (tmp_path / "r.parquet").exists()
 
 
+def test_a_full_disk_is_no_fault_of_the_study(
+    boxes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("vct.cli.reference.write_reference", full)
+    with pytest.raises(VctError, match=r"cannot be written: No space left .*are kept"):
+        measure_reference(
+            PreparedFolder(boxes / "prepared"), tmp_path / "r.parquet",
+            mask_files(boxes), split="held_out", workers=1, notify=lambda text: None,
+        )  # fmt: skip
+
+
+def test_a_folder_is_no_place_for_the_table(boxes: Path, tmp_path: Path) -> None:
+    with pytest.raises(VctError, match="is a folder; name a file"):
+        measure_reference(
+            PreparedFolder(boxes / "prepared"), tmp_path, mask_files(boxes),
+            split="all", workers=1, notify=lambda text: None,
+        )  # fmt: skip
+
+
+def test_a_split_without_studies_is_refused(tmp_path: Path) -> None:
+    prepared = prepared_boxes(tmp_path / "prepared", studies=1)
+    (tmp_path / "masks").mkdir()
+    with pytest.raises(VctError, match="holds no studies of the split 'training'"):
+        measure_reference(
+            prepared, tmp_path / "r.parquet", mask_files(tmp_path), split="training",
+            workers=1, notify=lambda text: None,
+        )  # fmt: skip
+
+
 @dataclass
 class Stopping:
     """A finder that is interrupted at its n-th study, and counts."""

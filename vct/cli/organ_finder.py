@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 class FoundOrgans:
     """Organs of one study.
 
-    ``labels`` uint8 and ``coverage`` bool, (k, j, i), on the CPU; ``doubt`` and
-    ``error_per_doubt`` of the segmenter, if it was one. ``source`` is the word for the
-    tables.
+    ``labels`` uint8 and ``coverage`` bool, (k, j, i), on the device that shall measure;
+    ``doubt`` and ``error_per_doubt`` of the segmenter, if it was one. ``source`` is the
+    word for the tables.
     """
 
     labels: "Tensor"
@@ -56,6 +56,7 @@ class MaskFiles:
     folder: Path
     map: "LabelMap"
     instrument: str
+    device: str = "cpu"
 
     def find(self, prepared: "PreparedFolder", name: str) -> FoundOrgans:
         """Organs of a study's label image."""
@@ -64,7 +65,7 @@ class MaskFiles:
         mask = read_mask(find_mask(self.folder, name))
         numbers, told = on_grid(mask, prepared.grid, alignment_mm(prepared, name))
         coverage = prepared.volumes(name)[2] & told
-        return _from_numbers(numbers, coverage, self.map)
+        return _from_numbers(numbers, coverage, self.map, self.device)
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class TotalSegmentator:
 
         ct_hu, _, coverage = prepared.volumes(name)
         numbers = totalsegmentator_labels(ct_hu, prepared.grid, self.device)
-        return _from_numbers(numbers, coverage, totalsegmentator_map())
+        return _from_numbers(numbers, coverage, totalsegmentator_map(), self.device)
 
 
 @dataclass(frozen=True)
@@ -106,11 +107,11 @@ class BundledSegmenter:
         with torch.inference_mode():
             found = segmented(segmenter, hu, times)
         return FoundOrgans(
-            labels=found.labels[0].cpu(),
-            coverage=torch.as_tensor(coverage.copy()),
+            labels=found.labels[0],
+            coverage=torch.tensor(coverage, device=self.device),
             organs=segmenter.organ_list,
             source="segmenter",
-            doubt=found.doubt[0].cpu(),
+            doubt=found.doubt[0],
             error_per_doubt=segmenter.architecture.error_per_doubt,
         )
 
@@ -137,7 +138,7 @@ def choose_finder(
     if (masks is not None) + totalsegmentator + unvalidated > 1:
         raise VctError("Give one of --masks, --totalsegmentator and --unvalidated.")
     if masks is not None:
-        return _mask_files(masks, labels)
+        return _mask_files(masks, labels, device)
     if totalsegmentator:
         from vct.autopet.totalsegmentator import require_totalsegmentator
 
@@ -171,13 +172,13 @@ def alignment_mm(prepared: "PreparedFolder", name: str) -> tuple[float, ...]:
         ) from None
 
 
-def _mask_files(folder: Path, labels: Path | None) -> MaskFiles:
+def _mask_files(folder: Path, labels: Path | None, device: str) -> MaskFiles:
     from vct.autopet.label_map import read_label_map, totalsegmentator_map
 
     if not folder.is_dir():
         raise VctError(f"--masks {folder} is not a folder.")
     numbers = totalsegmentator_map() if labels is None else read_label_map(labels)
-    return MaskFiles(folder, numbers, f"masks from {folder}")
+    return MaskFiles(folder, numbers, f"masks from {folder}", device)
 
 
 def _bundled(prepared: "PreparedFolder", model: str, device: str) -> BundledSegmenter:
@@ -217,14 +218,13 @@ def _segmenter(weights: Path, device: str) -> "Segmenter":
 
 
 def _from_numbers(
-    numbers: "np.ndarray", coverage: "np.ndarray", map: "LabelMap"
+    numbers: "np.ndarray", coverage: "np.ndarray", map: "LabelMap", device: str
 ) -> FoundOrgans:
-    import numpy as np
     import torch
 
     return FoundOrgans(
-        labels=torch.from_numpy(map.applied(numbers)),
-        coverage=torch.from_numpy(np.array(coverage)),
+        labels=torch.tensor(map.applied(numbers), device=device),
+        coverage=torch.tensor(coverage, device=device),
         organs=map.organs,
         source="masks",
     )

@@ -66,8 +66,7 @@ def measure_reference(
     """
     names = _names(prepared, split)
     source = f"{_source(prepared)}, {split} studies of {prepared.path}"
-    parts = out.with_name(f"{out.name}.parts")
-    parts.mkdir(parents=True, exist_ok=True)
+    parts = _parts_folder(out)
     work = _Work(prepared.path, parts, finder, source, workers == 1)
     done = {name for name in names if _is_measured(work, name)}
     if done:
@@ -85,6 +84,17 @@ def measure_reference(
     write_reference(reference, out)
     shutil.rmtree(parts)
     return reference
+
+
+def _parts_folder(out: Path) -> Path:
+    if out.is_dir():
+        raise VctError(f"-o {out} is a folder; name a file, such as {out}.parquet.")
+    parts = out.with_name(f"{out.name}.parts")
+    try:
+        parts.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise VctError(f"{parts} cannot be made: {error.strerror}.") from error
+    return parts
 
 
 def _source(prepared: PreparedFolder) -> str:
@@ -143,10 +153,16 @@ def _measure_one(work: _Work, name: str) -> tuple[str, str | None]:
     try:
         prepared = PreparedFolder(work.prepared)
         rows = study_rows(prepared, name, work.finder.find(prepared, name))
-        part = _reference(rows, work, {})
-        write_reference(part, work.parts / f"{name}.parquet")
     except Exception as error:  # one bad study never stops the rest
         return name, f"{error}" or type(error).__name__
+    path = work.parts / f"{name}.parquet"
+    try:
+        write_reference(_reference(rows, work, {}), path)
+    except OSError as error:  # not the study's fault
+        raise VctError(
+            f"{path} cannot be written: {error.strerror}. Mend that and run the same "
+            "line again: studies that were measured are kept."
+        ) from error
     return name, None
 
 
@@ -164,7 +180,9 @@ def study_rows(
     index = prepared.index
     person = index[index["name"] == name].iloc[0]
     ct_hu, pet, _ = prepared.volumes(name)
-    hu, suv = torch.from_numpy(ct_hu.astype("f4")), torch.from_numpy(pet.astype("f4"))
+    device = found.labels.device
+    hu = torch.tensor(ct_hu, dtype=torch.float32, device=device)
+    suv = torch.tensor(pet, dtype=torch.float32, device=device)
     seen: dict[str, Any] = {"organs": found.organs, "coverage": found.coverage}
     sums = measure(hu, suv, found.labels, prepared.grid, doubt=found.doubt, **seen)
     rows = organ_rows(
