@@ -1,4 +1,4 @@
-"""One thread a process: volumes this small lose more to waiting threads than they gain."""
+"""One thread a process: volumes this small lose more to waiting than they gain."""
 
 from collections.abc import Iterator
 
