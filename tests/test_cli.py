@@ -88,7 +88,7 @@ EXIT_CODES = """## Exit codes
 | 4 | a cohort folder contradicts the spec, or cannot be read |
 | 5 | the build is fine, a finding failed |
 | 70 | a bug of vct |
-| 130 | interrupted; finished subjects are kept |"""
+| 130 | interrupted; finished subjects, or the training so far, are kept |"""
 
 
 @pytest.mark.parametrize(

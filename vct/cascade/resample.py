@@ -65,6 +65,26 @@ def _smooth_field(means: Tensor, factor: int) -> Tensor:
     return upsample(nodes[:, None], factor)[:, 0]
 
 
+def covered_boxes(fine: Tensor, factor: int) -> Tensor:
+    """Coarse voxels all of whose fine voxels a scan covers.
+
+    Parameters
+    ----------
+    fine
+        Coverage, bool, (b, 1, k, j, i).
+    """
+    return ~(F.max_pool3d((~fine).float(), factor) > 0)
+
+
+def covered_inside(coverage: Tensor) -> Tensor:
+    """Covered voxels all of whose neighbors are covered, (b, 1, k, j, i), bool.
+
+    Trilinear upsampling mixes neighbors, so that only here it is of scanned values. The
+    field's edge has no neighbors to miss.
+    """
+    return ~(F.max_pool3d((~coverage).float(), 3, stride=1, padding=1) > 0)
+
+
 def upsample(coarse: Tensor, factor: int) -> Tensor:
     """Trilinear on cell centers, (b, c, k, j, i) → (b, c, k·f, j·f, i·f)."""
     return F.interpolate(
