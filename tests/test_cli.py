@@ -38,6 +38,7 @@ COMMANDS = (
     "contact-sheet",
     "train",
 )
+AUTOPET_COMMANDS = ("autopet inspect", "autopet reference")
 
 
 def run(*arguments: str) -> int:
@@ -66,7 +67,7 @@ def help_page(*command: str) -> str:
 def test_the_reference_is_what_help_prints(update_golden: bool) -> None:
     parts = ["# Command line", "Written by `pytest --update-golden` from `--help`."]
     parts.append(f"```\n{help_page()}\n```")
-    for command in (*COMMANDS, "autopet inspect"):
+    for command in (*COMMANDS, *AUTOPET_COMMANDS):
         page = help_page(*command.split())
         parts.append(f"## vct {command}\n\n```\n{page}\n```")
     parts.append(EXIT_CODES)

@@ -1,7 +1,7 @@
 """``vct autopet``: a user's own copy of AutoPET."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,6 +12,7 @@ def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     group.command("inspect")(inspect)
+    group.command("reference")(reference)
 
     @group.callback()
     def _group() -> None:
@@ -61,3 +62,70 @@ def inspect(
         show_json([told(report) for report in reports])
     else:
         show("\n".join(describe_all(reports)))
+
+
+def reference(
+    prepared: Annotated[
+        Path, typer.Argument(metavar="DST", help="Folder of 'vct autopet prepare'.")
+    ],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="Table to write, .parquet.")
+    ] = Path("reference.parquet"),
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Label images, NAME.nii.gz, by the names of DST/studies.",
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="YAML",
+            help="What the numbers of --masks mean, 'number: organ'; without it they "
+            "are TotalSegmentator's.",
+        ),
+    ] = None,
+    totalsegmentator: Annotated[
+        bool,
+        typer.Option("--totalsegmentator", help="Find organs by TotalSegmentator."),
+    ] = False,
+    unvalidated: Annotated[
+        bool,
+        typer.Option(
+            "--unvalidated",
+            help="Find organs by the bundled segmenter, never tested on patients.",
+        ),
+    ] = False,
+    model: Annotated[
+        str, typer.Option(help="Model whose segmenter is used, with --unvalidated.")
+    ] = "whole-body-4mm",
+    split: Annotated[
+        Literal["all", "training", "held_out"],
+        typer.Option(help="Which of the prepared studies."),
+    ] = "all",
+    workers: Annotated[int, typer.Option(min=1, help="Studies at a time.")] = 1,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+) -> None:
+    """Measure organs of prepared studies: a reference for 'vct validate'."""
+    from vct.autopet.prepared import PreparedFolder
+    from vct.cli.organ_finder import choose_finder
+    from vct.cli.reference import measure_reference
+    from vct.device import resolve_device
+
+    folder = PreparedFolder(prepared)
+    finder = choose_finder(
+        folder,
+        masks=masks,
+        labels=labels,
+        totalsegmentator=totalsegmentator,
+        unvalidated=unvalidated,
+        model=model,
+        device=resolve_device(device),
+    )
+    say(f"Organs by {finder.instrument}")
+    written = measure_reference(
+        folder, out, finder, split=split, workers=workers, notify=say
+    )
+    studies = written.rows["subject_id"].nunique()
+    say(f"{studies} studies in {out}, {len(written.left_out)} left out")
