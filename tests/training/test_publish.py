@@ -21,7 +21,8 @@ from vct.errors import ModelError
 from vct.manifest import Cohort
 from vct.models import ModelCard, find_model
 from vct.report.methods import statements
-from vct.training.config import CONFIGS
+from vct.training.card import PHANTOMS, FinishedStage, provenance_of
+from vct.training.config import CONFIGS, load_config
 from vct.training.publish import publish
 from vct.validation.run import reference_kind
 
@@ -117,6 +118,21 @@ def test_the_report_says_so_too(model: ModelCard, tmp_path: Path) -> None:
     lines = statements(cohort, None, calibrated=reference_kind(run) == "calibrated")
     assert any("4 studies of 2 patients from FDG-PET-CT-Lesions" in s for s in lines)
     assert not any("phantom" in line.lower() for line in lines)
+
+
+def test_a_model_of_patients_and_phantoms_names_both(runs: Path) -> None:
+    stages = [
+        FinishedStage(
+            stage, load_config(CONFIGS / f"{name}.yaml", stage), runs / name, ""
+        )
+        for stage, name in (("base", "tiny-base"), ("superres", "superres-4mm"))
+    ]
+    told = provenance_of(stages, LICENCE)["trained_on"]
+    assert told.startswith("base stage: FDG PET/CT of patients: 4 studies of 2")
+    assert "superres stage: Digital phantoms" in told
+    assert reference_kind({"model": {"trained_on": told}}) == "calibrated"
+    phantoms = provenance_of(stages[1:], None)
+    assert phantoms == {"trained_on": PHANTOMS, "licence": "Apache-2.0"}
 
 
 def test_a_model_of_patients_needs_a_licence(runs: Path, model: ModelCard) -> None:

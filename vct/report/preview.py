@@ -142,7 +142,10 @@ def _draw(views: _Views, grid: Grid, subject: "Subject", path: Path) -> None:
     _sides(axes)
     _scale_bar(axes[0], dx)
     _caption(figure, subject)
-    boxes = dict(zip(images, map(_box_px, axes), strict=True))
+    height_px = round(figure.bbox.height)
+    boxes = {
+        title: _box_px(ax, height_px) for title, ax in zip(images, axes, strict=True)
+    }
     figure.savefig(
         path,
         dpi=_DPI,
@@ -151,11 +154,11 @@ def _draw(views: _Views, grid: Grid, subject: "Subject", path: Path) -> None:
     )
 
 
-def _box_px(ax: "Axes") -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of a panel in the PNG."""
-    box, height = ax.get_window_extent(), ax.get_figure().bbox.height
+def _box_px(ax: "Axes", height_px: int) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of a panel in a PNG of this height."""
+    box = ax.get_window_extent()
     left, right = round(box.x0), round(box.x1)
-    return left, round(height - box.y1), right, round(height - box.y0)
+    return left, height_px - round(box.y1), right, height_px - round(box.y0)
 
 
 def _windowed(values: np.ndarray, window: tuple[float, float]) -> np.ndarray:

@@ -85,7 +85,7 @@ def card_of(
         "name": out.name,
         "version": VERSION,
         **_grid(out, superres),
-        **_data(stages, licence),
+        **provenance_of(stages, licence),
         "conditioning_ranges": people.get("conditioning_ranges")
         or {k: list(v) for k, v in CONDITIONING_RANGES.items()},
         "protocol": people.get("protocol", _PHANTOM_PROTOCOL),
@@ -131,8 +131,14 @@ def _grid(out: Path, superres: FinishedStage) -> dict[str, Any]:
     }
 
 
-def _data(stages: list[FinishedStage], licence: str | None) -> dict[str, str]:
-    """On whom the stages were trained, said once where it is the same."""
+def provenance_of(stages: list[FinishedStage], licence: str | None) -> dict[str, str]:
+    """On whom the stages were trained, said once where it is the same; the licence.
+
+    Raises
+    ------
+    ModelError
+        If a model of patients has no licence.
+    """
     records = [stage.patients for stage in stages]
     told = [sentence_of(r) if r is not None else PHANTOMS for r in records]
     if all(record is None for record in records):

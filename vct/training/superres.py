@@ -92,14 +92,16 @@ class SuperResolutionTask:
     @torch.no_grad()
     def _slabs(self, draws: Draws) -> Slabs:
         """Random slabs, part of them above what the base stage made of the truth."""
+        true, passed = self.volumes.coarse, self.passed
         picks, coarse = [], []
         for subject, place, source in draws.uniform(3).tolist():
-            index = int(subject * len(self.volumes.coarse))
+            index = int(subject * len(true))
             starts = self.starts[index]
             picks.append((index, starts[int(place * len(starts))]))
-            true = self.passed is None or source >= self.config.base_pass_share
-            made = self.volumes.coarse if true or self.passed is None else self.passed
-            coarse.append(made[index])
+            if passed is not None and source < self.config.base_pass_share:
+                coarse.append(passed[index])
+            else:
+                coarse.append(true[index])
         return cut_slabs(
             self.stage, self.volumes, picks, coarse, self.config.patch_slices
         )
