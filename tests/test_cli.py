@@ -36,6 +36,7 @@ COMMANDS = (
     "doctor",
     "preview",
     "contact-sheet",
+    "compare",
     "train",
 )
 AUTOPET_COMMANDS = ("autopet inspect", "autopet reference")

@@ -128,10 +128,10 @@ def test_what_two_instruments_measured_is_compared_only_if_asked() -> None:
     assert remark.startswith("Two instruments: measured by bundled segmenter 12")
 
 
-def test_a_cohort_that_names_no_instrument_has_that_of_no_reference() -> None:
-    assert cohort_instrument({"instrument": "bundled segmenter 12"}).endswith("12")
-    with pytest.raises(CohortError, match=r"that run\.json does not name"):
-        require_same_instrument(cohort_instrument({}), "x", any_instrument=False)
+def test_a_cohort_that_names_no_instrument_has_that_of_its_model() -> None:
+    run = {"model": {"sha256": "ab" * 32}}
+    assert cohort_instrument(run) == "the segmenter of model abababababab"
+    assert cohort_instrument({**run, "instrument": "bundled segmenter 1"})[-1] == "1"
 
 
 def test_a_reference_is_not_changed_in_place() -> None:

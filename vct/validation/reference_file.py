@@ -94,9 +94,10 @@ def same_instrument(one: str, other: str) -> bool:
 def cohort_instrument(run: Mapping[str, Any]) -> str:
     """What measured the organs of a cohort, by its ``run.json``.
 
-    Cohorts of earlier versions do not tell; that is no reference's instrument.
+    Cohorts of earlier versions name their model only, which has one segmenter.
     """
-    return str(run.get("instrument") or "an instrument that run.json does not name")
+    unnamed = f"the segmenter of model {run['model']['sha256'][:12]}"
+    return str(run.get("instrument") or unnamed)
 
 
 def require_same_instrument(

@@ -25,7 +25,8 @@ def resampled_moments(
     """
     n = len(values)
     present = np.isfinite(values)
-    center = np.nanmean(np.where(present, values, np.nan), axis=0, keepdims=True)
+    total = np.where(present, values, 0.0).sum(axis=0, keepdims=True)
+    center = total / np.maximum(present.sum(axis=0, keepdims=True), 1)
     apart = np.where(present, values - center, 0.0)
     table = np.hstack([present, apart, apart**2]).astype(np.float64)
     step = max(1, _CHUNK // max(n, 1))
