@@ -32,17 +32,33 @@ def validate(
         bool,
         typer.Option("--remeasure", help="Segment the DICOM files anew; needs time."),
     ] = False,
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Judge by it: autopet-published, hedypet-fit, or a file of "
+            "'vct autopet reference'; may be repeated."
+        ),
+    ] = None,
+    bound_percent: Annotated[
+        float, typer.Option("--bound", help="Bound of equivalence of means, percent.")
+    ] = 5.0,
+    any_instrument: Annotated[
+        bool,
+        typer.Option("--any-instrument", help="Also by what another one measured."),
+    ] = False,
     as_json: _Json = False,
 ) -> None:
     """Judge a cohort and write its findings and report anew."""
     from vct.report import write_report
-    from vct.validation import validate_cohort
+    from vct.validation import Asked, validate_cohort
+
+    asked = Asked(tuple(reference or ()), bound_percent, any_instrument)
 
     if remeasure:
         from vct.cli.remeasure import remeasure_organs
 
         remeasure_organs(out, say)
-    findings = validate_cohort(out, hashes=hashes)
+    findings = validate_cohort(out, hashes=hashes, asked=asked)
     page = write_report(out, findings)
     if as_json:
         show_json([asdict(finding) for finding in findings])

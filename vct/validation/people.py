@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from vct.manifest import Cohort
-from vct.validation.organs import CUT_BY_EVERY_FIELD, QUANTITIES, REPORTED_ORGANS
+from vct.validation.organs import (
+    CUT_BY_EVERY_FIELD,
+    QUANTITIES,
+    REFUSALS,
+    REPORTED_ORGANS,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,11 +81,13 @@ def people_of_rows(
     if who is None:
         who = organs.drop_duplicates("subject_id")
     who = who.set_index("subject_id")
-    rows = organs[organs["source"].isin(INSTRUMENTS)]
-    cut = (rows["status"] == "in_field") | (rows["status"] == "ok")
+    rows = organs[organs["source"].isin(INSTRUMENTS) & (organs["volume_ml"] > 0)]
+    rows = rows[~rows["status"].isin([*REFUSALS, "not_applicable"])]
+    if "touches_edge" in rows:  # tables without status
+        whole = ~rows["touches_edge"].astype(bool)
+        rows = rows[whole | rows["organ"].isin(CUT_BY_EVERY_FIELD)]
     wide = (
-        rows[cut]
-        .set_index(["subject_id", "organ"])[list(QUANTITIES)]
+        rows.set_index(["subject_id", "organ"])[list(QUANTITIES)]
         .unstack("organ")
         .reindex(who.index)
     )

@@ -25,8 +25,8 @@ def resampled_moments(
     """
     n = len(values)
     present = np.isfinite(values)
-    total = np.where(present, values, 0.0).sum(axis=0, keepdims=True)
-    center = total / np.maximum(present.sum(axis=0, keepdims=True), 1)
+    some = present.any(axis=0)
+    center = np.nanmean(np.where(some, values, 0.0), axis=0, keepdims=True)
     apart = np.where(present, values - center, 0.0)
     table = np.hstack([present, apart, apart**2]).astype(np.float64)
     step = max(1, _CHUNK // max(n, 1))

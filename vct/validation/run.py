@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 from vct.errors import SpecError
 from vct.manifest import Cohort, load_cohort
 from vct.seeds import stream
+from vct.validation.against import Asked, comparison_tables, judged_findings
+from vct.validation.comparison_tables import write_tables
 from vct.validation.consistency import file_findings, image_findings
 from vct.validation.demographics import POOL_SIZE, demographic_findings
 from vct.validation.finding import Finding, Kind, write_findings
@@ -15,8 +17,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def validate_cohort(out: str | Path, *, hashes: bool = False) -> list[Finding]:
-    """Judge a cohort and write ``findings.json`` into its folder.
+def validate_cohort(
+    out: str | Path, *, hashes: bool = False, asked: Asked | None = None
+) -> list[Finding]:
+    """Judge a cohort; write ``findings.json`` and the tables in ``validation``.
 
     Parameters
     ----------
@@ -24,21 +28,26 @@ def validate_cohort(out: str | Path, *, hashes: bool = False) -> list[Finding]:
         Cohort folder of ``vct build``.
     hashes
         Also compare the SHA-256 of every file.
+    asked
+        References to judge by; None shows the built-in ones and judges by none.
 
     Raises
     ------
     CohortError
-        If the folder is not a readable cohort.
+        If the folder is not a readable cohort, or a reference cannot be used.
     """
     cohort = load_cohort(out)
+    asked = asked or Asked()
+    kind = reference_kind(cohort.run)
+    tables = comparison_tables(cohort, asked, kind=kind)
     findings = [
         *file_findings(cohort, hashes=hashes),
         *_demographics(cohort),
-        *organ_findings(
-            cohort, organ_references(), reference_kind=reference_kind(cohort.run)
-        ),
+        *organ_findings(cohort, organ_references(), reference_kind=kind),
+        *judged_findings(tables, asked),
         *image_findings(cohort),
     ]
+    write_tables(cohort.path, tables)
     write_findings(findings, cohort.path)
     return findings
 
