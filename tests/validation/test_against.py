@@ -6,7 +6,8 @@ import pytest
 
 from vct.errors import CohortError
 from vct.manifest import load_cohort
-from vct.validation import Asked, validate_cohort
+from vct.validation import validate_cohort
+from vct.validation.against import Asked
 from vct.validation.cohort_reference import cohort_as_reference
 from vct.validation.comparison_tables import read_tables
 from vct.validation.reference_file import write_reference
@@ -29,7 +30,7 @@ def own(cohort_dir, tmp_path):
 
 
 def judged(out, *references, **how):
-    findings = validate_cohort(out, asked=Asked(references, **how))
+    findings = validate_cohort(out, reference=references, **how)
     return {f.id: f for f in findings if f.id.startswith(("compare/", "slope/"))}
 
 
