@@ -28,6 +28,7 @@ from vct.grid import whole_body_grid
 from vct.manifest import load_cohort
 from vct.models import find_model
 from vct.training import publish
+from vct.validation.comparison_tables import read_tables
 from vct.validation.reference_file import read_reference, same_instrument
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "autopet-end-to-end.md"
@@ -90,7 +91,7 @@ def stand_in_for_prepare(people: list[Patient], out: Path) -> None:
         ]:
             np.save(folder / f"{part}.npy", _on_field(array, outside))
         z, y, x = patient.lung_top_mm
-        done = {"alignment": {"lung_top_mm": z, "y_mm": y, "x_mm": x}}
+        done = dict(lung_top_mm=z, body_centroid_y_mm=y, body_centroid_x_mm=x)
         (folder / "study.json").write_text(json.dumps({"done": done}))
         rows.append(row)
     pd.DataFrame(rows).to_parquet(out / "index.parquet")
@@ -171,6 +172,12 @@ def test_cohort_and_reference_were_measured_by_one_instrument(road: Path) -> Non
     reference = read_reference(road / "reference.parquet")
     cohort = load_cohort(road / "out")
     assert same_instrument(reference.instrument, cohort.run["instrument"])
+
+
+def test_the_cohort_was_held_against_the_patients(road: Path) -> None:
+    tables = read_tables(road / "out")
+    assert set(tables["comparisons"]["reference"]) == {"reference"}
+    assert set(tables["comparisons"]["evidence"]) == {"own reference"}
 
 
 def test_the_reference_by_masks_knows_the_phantoms(road: Path) -> None:
