@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from vct.errors import CohortError
 from vct.manifest import Cohort, load_cohort
-from vct.validation.cohort_reference import subjects_of
 from vct.validation.comparison import BOUND_PERCENT, Against, compare
 from vct.validation.comparison_tables import COMPARISONS, HISTOGRAMS
 from vct.validation.people import People, people_of_rows
@@ -91,4 +90,11 @@ def people_of_arm(cohort: Cohort, arm: str | None) -> People:
     CohortError
         If there is no such arm.
     """
-    return people_of_rows(cohort.organs, subjects_of(cohort, arm))
+    people = cohort.finished
+    arms = sorted(set(cohort.subjects["arm"].dropna()))
+    if arm is not None and arm not in arms:
+        raise CohortError(
+            f"{cohort.path} has no arm {arm!r}; its arms are {', '.join(arms)}."
+        )
+    chosen = people if arm is None else people[people["arm"] == arm]
+    return people_of_rows(cohort.organs, chosen)
