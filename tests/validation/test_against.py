@@ -1,15 +1,20 @@
 """References a user names: chosen, refused, judged by."""
 
-from dataclasses import replace
-
 import pytest
 
 from vct.errors import CohortError
 from vct.manifest import load_cohort
-from vct.validation import Asked, validate_cohort
-from vct.validation.cohort_reference import cohort_as_reference
+from vct.validation import validate_cohort
+from vct.validation.against import Asked
 from vct.validation.comparison_tables import read_tables
-from vct.validation.reference_file import write_reference
+from vct.validation.reference_file import (
+    COLUMNS,
+    HISTOGRAM,
+    SUV_BIN_EDGES,
+    ReferenceFile,
+    cohort_instrument,
+    write_reference,
+)
 
 
 @pytest.fixture
@@ -17,19 +22,27 @@ def own(cohort_dir, tmp_path):
     """The cohort itself as a reference file, its liver's SUV as asked for."""
 
     def written(*, liver: float = 1.0, instrument: str | None = None) -> str:
-        reference = cohort_as_reference(load_cohort(cohort_dir))
-        rows = reference.rows.copy()
+        cohort = load_cohort(cohort_dir)
+        people = cohort.subjects.assign(subject_key=cohort.subjects["subject_id"])
+        rows = cohort.organs.merge(people, on="subject_id")
         rows.loc[rows["organ"] == "liver", "suv_mean"] *= liver
-        reference = replace(
-            reference, rows=rows, instrument=instrument or reference.instrument
+        columns = [*COLUMNS, HISTOGRAM]
+        reference = ReferenceFile(
+            rows=rows.reindex(columns=columns).astype({HISTOGRAM: object}),
+            instrument=instrument or cohort_instrument(cohort.run),
+            source="a clinic",
+            created_by="a test",
+            suv_bin_edges=SUV_BIN_EDGES,
+            left_out={},
         )
+        reference.rows[HISTOGRAM] = None
         return str(write_reference(reference, tmp_path / "clinic.parquet"))
 
     return written
 
 
 def judged(out, *references, **how):
-    findings = validate_cohort(out, asked=Asked(references, **how))
+    findings = validate_cohort(out, reference=references, **how)
     return {f.id: f for f in findings if f.id.startswith(("compare/", "slope/"))}
 
 

@@ -50,15 +50,19 @@ def validate(
 ) -> None:
     """Judge a cohort and write its findings and report anew."""
     from vct.report import write_report
-    from vct.validation import Asked, validate_cohort
-
-    asked = Asked(tuple(reference or ()), bound_percent, any_instrument)
+    from vct.validation import validate_cohort
 
     if remeasure:
         from vct.cli.remeasure import remeasure_organs
 
         remeasure_organs(out, say)
-    findings = validate_cohort(out, hashes=hashes, asked=asked)
+    findings = validate_cohort(
+        out,
+        hashes=hashes,
+        reference=reference,
+        bound_percent=bound_percent,
+        any_instrument=any_instrument,
+    )
     page = write_report(out, findings)
     if as_json:
         show_json([asdict(finding) for finding in findings])

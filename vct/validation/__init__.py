@@ -1,11 +1,9 @@
 """Is the cohort what was asked for, and how does it compare with people."""
 
-from vct.validation.against import Asked
 from vct.validation.finding import Finding, read_findings, verdict_of, write_findings
 from vct.validation.run import validate_cohort
 
 __all__ = [
-    "Asked",
     "Finding",
     "read_findings",
     "validate_cohort",

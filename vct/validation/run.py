@@ -1,5 +1,6 @@
 """Cohort directory → findings, read from the manifests alone."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +8,7 @@ from vct.errors import SpecError
 from vct.manifest import Cohort, load_cohort
 from vct.seeds import stream
 from vct.validation.against import Asked, comparison_tables, judged_findings
+from vct.validation.comparison import BOUND_PERCENT
 from vct.validation.comparison_tables import write_tables
 from vct.validation.consistency import file_findings, image_findings
 from vct.validation.demographics import POOL_SIZE, demographic_findings
@@ -18,7 +20,12 @@ if TYPE_CHECKING:
 
 
 def validate_cohort(
-    out: str | Path, *, hashes: bool = False, asked: Asked | None = None
+    out: str | Path,
+    *,
+    hashes: bool = False,
+    reference: Sequence[str | Path] | None = None,
+    bound_percent: float = BOUND_PERCENT,
+    any_instrument: bool = False,
 ) -> list[Finding]:
     """Judge a cohort; write ``findings.json`` and the tables in ``validation``.
 
@@ -28,8 +35,13 @@ def validate_cohort(
         Cohort folder of ``vct build``.
     hashes
         Also compare the SHA-256 of every file.
-    asked
-        References to judge by; None shows the built-in ones and judges by none.
+    reference
+        Names of built-in references, or files of ``vct autopet reference``, to judge
+        by; None shows the built-in ones and judges by none.
+    bound_percent
+        Bound of equivalence of means.
+    any_instrument
+        Compare also with what another instrument measured.
 
     Raises
     ------
@@ -37,7 +49,7 @@ def validate_cohort(
         If the folder is not a readable cohort, or a reference cannot be used.
     """
     cohort = load_cohort(out)
-    asked = asked or Asked()
+    asked = Asked(tuple(map(str, reference or ())), bound_percent, any_instrument)
     kind = reference_kind(cohort.run)
     tables = comparison_tables(cohort, asked, kind=kind)
     findings = [
