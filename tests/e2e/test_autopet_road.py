@@ -22,6 +22,7 @@ from tests.autopet.archive import (
 )
 from tests.cascade.tiny import write_tiny_model
 from vct.anatomy import ORGANS
+from vct.autopet.prepared import PreparedFolder
 from vct.cli.main import main
 from vct.errors import EXIT_FINDINGS_FAILED
 from vct.grid import whole_body_grid
@@ -103,6 +104,14 @@ def stand_in_for_prepare(people: list[Patient], out: Path) -> None:
     (out / "prepared.json").write_text(json.dumps(about))
 
 
+def prepared_patients(road: Path, people: list[Patient]) -> dict[str, Patient]:
+    """Patients by the names of their prepared studies."""
+    index = PreparedFolder(road / "autopet-16mm").index
+    by_subject = {patient.subject: patient for patient in people}
+    pairs = zip(index["name"], index["subject_id"], strict=True)
+    return {name: by_subject[subject] for name, subject in pairs}
+
+
 def _on_field(array: np.ndarray, outside: float) -> np.ndarray:
     """An array of 16 × 8 × 8 mm on the field of 16 mm: box means."""
     k, j, i = array.shape
@@ -139,7 +148,7 @@ def road(tmp_path_factory: pytest.TempPathFactory) -> Path:
     demographics_table(folder / "people.csv", people)
     write_tiny_model(folder / "tiny")
     (folder / "cohort.yaml").write_text(COHORT)
-    write_masks(folder / "masks", {p.subject: p for p in people if p.usable})
+    (folder / "masks").mkdir()
     labels = "".join(f"{organ.label}: {organ.name}\n" for organ in ORGANS)
     (folder / "masks" / "labels.yaml").write_text(labels)
     with pytest.MonkeyPatch.context() as patch:
@@ -147,6 +156,7 @@ def road(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for words in commands():
             if words[1:3] == ["autopet", "prepare"]:
                 stand_in_for_prepare(people, folder / "autopet-16mm")
+                write_masks(folder / "masks", prepared_patients(folder, people))
             else:
                 run(words)
     torch.set_num_threads(threads)
@@ -183,12 +193,13 @@ def test_the_cohort_was_held_against_the_patients(road: Path) -> None:
 def test_the_reference_by_masks_knows_the_phantoms(road: Path) -> None:
     """Organ volumes and uptake are those of the phantoms that were scanned."""
     rows = read_reference(road / "masks.parquet").rows
-    people = {p.subject: p for p in patients(4, spacing_mm=(16.0, 8.0, 8.0))[:3]}
+    everyone = patients(24, spacing_mm=(16.0, 8.0, 8.0))
+    people = prepared_patients(road, everyone)
     liver = rows.query("organ == 'liver'").set_index("subject_id")
     for name, patient in people.items():
         inside = patient.labels == 1
         volume_ml = inside.sum() * patient.grid.voxel_ml
-        assert liver.loc[name, "status"] == "ok"
+        assert liver.loc[name, "status"] == "ok", name
         assert liver.loc[name, "volume_ml"] == pytest.approx(volume_ml, rel=0.1)
         true_suv = patient.suv[inside].mean()
         assert liver.loc[name, "suv_mean"] == pytest.approx(true_suv, rel=0.1)
