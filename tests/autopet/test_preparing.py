@@ -22,7 +22,7 @@ COARSE = Settings(spacing_mm=8.0, held_out_share=0.5, seed=1)
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two studies of one patient, one of another, one arms down, one cut, one broken."""
+    """Two studies of one patient; one each of another, arms down, cut, and broken."""
     root = tmp_path_factory.mktemp("archive")
     scan = person(0)
     converted(root, "PETCT_000000000a", 1, scan.moved(30.0, 5.0, -9.0))
@@ -128,7 +128,7 @@ def test_other_settings_are_refused(archive: Path, done: Path) -> None:
         prepare(archive, archive / "out")
     with pytest.raises(VctError, match="is no folder of prepared studies"):
         prepare(archive, archive.parent)
-    with pytest.raises(VctError, match="must be 2, 4 or 8 mm"):
+    with pytest.raises(VctError, match="must be 2, 4, 8 or 16 mm"):
         Settings(spacing_mm=3.0)
     with pytest.raises(VctError, match="at least 0, below 1"):
         Settings(held_out_share=1.0)

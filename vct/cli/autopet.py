@@ -81,7 +81,7 @@ def prepare(
         Path, typer.Argument(metavar="DST", help="Folder of the prepared studies.")
     ],
     spacing_mm: Annotated[
-        float, typer.Option(metavar="MM", help="Voxels of the grid: 2, 4 or 8 mm.")
+        float, typer.Option(metavar="MM", help="Voxels of the grid: 2, 4, 8 or 16 mm.")
     ] = 2.0,
     workers: Annotated[
         int,
