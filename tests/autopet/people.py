@@ -179,8 +179,13 @@ def save(volume: Volume, path: Path) -> Path:
 
 def converted(root: Path, subject: str, number: int, scan: Scan) -> Path:
     """A study of the official conversion."""
+    return written(root, subject, number, scan.ct, scan.pet)
+
+
+def written(root: Path, subject: str, number: int, ct: Volume, pet: Volume) -> Path:
+    """The same of two images on grids of their own."""
     name = f"01-01-2025-NA-PET-CT Ganzkoerper  primaer mit KM-{number:05d}"
     folder = root / "FDG-PET-CT-Lesions" / subject / name
-    save(scan.ct, folder / "CT.nii.gz")
-    save(scan.pet, folder / "SUV.nii.gz")
+    save(ct, folder / "CT.nii.gz")
+    save(pet, folder / "SUV.nii.gz")
     return folder

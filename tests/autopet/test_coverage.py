@@ -111,5 +111,5 @@ def test_the_header_names_its_padding(tmp_path: Path) -> None:
 def test_values_below_air_are_padding(tmp_path: Path) -> None:
     low = {"RescaleIntercept": "-2000"}
     kept = read_ct(tmp_path / "a", low, keep=True)
-    np.testing.assert_array_equal(kept == PADDING_HU, ct_truth() == -1000)
+    np.testing.assert_array_equal(kept == PADDING_HU, ct_truth() < -900)
     assert read_ct(tmp_path / "b", low, keep=False).min() == -1024
