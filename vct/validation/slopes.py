@@ -64,7 +64,11 @@ def compare_slopes(
 
 
 def fitted_slopes(values: np.ndarray, who: "pd.DataFrame") -> dict[str, Slope]:
-    """Least squares of values (n,) on all regressors; empty below ``FEWEST``."""
+    """Least squares of values (n,) on all regressors; empty below ``FEWEST``.
+
+    Errors are robust to spread that changes along a regressor: HC3 of MacKinnon and
+    White, J Econometrics 29 (1985) 305.
+    """
     x = who[list(REGRESSORS)].to_numpy(float)
     known = np.isfinite(values) & np.isfinite(x).all(axis=1)
     x, y = x[known], values[known]
@@ -75,8 +79,9 @@ def fitted_slopes(values: np.ndarray, who: "pd.DataFrame") -> dict[str, Slope]:
     inverse = np.linalg.pinv(design.T @ design)
     beta = inverse @ design.T @ y
     degrees = len(y) - design.shape[1]
-    variance = float(((y - design @ beta) ** 2).sum() / degrees)
-    errors = np.sqrt(variance * np.diag(inverse))
+    leverage = ((design @ inverse) * design).sum(axis=1)
+    left = (y - design @ beta) / (1 - leverage)
+    errors = np.sqrt(np.diag(inverse @ (design.T * left**2) @ design @ inverse))
     return {
         name: Slope(float(beta[k]), float(errors[k]), degrees)
         for k, name in enumerate(REGRESSORS, start=1)
