@@ -77,7 +77,10 @@ def test_built_in_references_are_shown_and_do_not_judge(cohort_dir):
         "hedypet-fit"
     }
     slopes = read_tables(cohort_dir)["slopes"]
-    assert set(slopes["verdict"]) <= {"info"}
+    assert set(slopes["reference"]) == {"hedypet-fit"}
+    told = slopes.query("organ == 'liver' and quantity == 'suv_mean'")
+    assert told["reference_slope"].notna().all()
+    assert set(told["n_reference"]) == {30}
 
 
 def test_a_named_built_in_reference_judges_and_says_calibrated(cohort_dir):
