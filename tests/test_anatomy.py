@@ -9,6 +9,7 @@ from vct.anatomy import (
     ORGANS,
     Organ,
     OrganList,
+    part_list,
 )
 from vct.phantom.structures import STRUCTURES, organ_lut
 
@@ -63,3 +64,14 @@ def verhoeff(digits: str) -> int:
     for place, digit in enumerate(reversed(digits)):
         check = product(check, permutation[place % 8][int(digit)])
     return check
+
+
+def test_a_part_of_the_organs_keeps_the_groups_it_holds_whole() -> None:
+    found = part_list(["kidney_right", "liver", "kidney_left", "lung_left"])
+    assert found.names == ("liver", "kidney_left", "kidney_right", "lung_left")
+    assert found.groups == {"kidneys": ("kidney_left", "kidney_right")}
+
+
+def test_an_organ_named_as_a_group_takes_its_place() -> None:
+    found = part_list(["bowel", "small_bowel", "colon", "bowel_gas"])
+    assert found.rows.count("bowel") == 1

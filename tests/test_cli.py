@@ -34,8 +34,12 @@ COMMANDS = (
     "validate",
     "models",
     "doctor",
+    "preview",
+    "contact-sheet",
+    "compare",
     "train",
 )
+AUTOPET_COMMANDS = ("autopet inspect", "autopet prepare", "autopet reference")
 
 
 def run(*arguments: str) -> int:
@@ -64,7 +68,7 @@ def help_page(*command: str) -> str:
 def test_the_reference_is_what_help_prints(update_golden: bool) -> None:
     parts = ["# Command line", "Written by `pytest --update-golden` from `--help`."]
     parts.append(f"```\n{help_page()}\n```")
-    for command in (*COMMANDS, "autopet inspect", "autopet prepare"):
+    for command in (*COMMANDS, *AUTOPET_COMMANDS):
         page = help_page(*command.split())
         parts.append(f"## vct {command}\n\n```\n{page}\n```")
     parts.append(EXIT_CODES)
@@ -86,7 +90,7 @@ EXIT_CODES = """## Exit codes
 | 4 | a cohort folder contradicts the spec, or cannot be read |
 | 5 | the build is fine, a finding failed |
 | 70 | a bug of vct |
-| 130 | interrupted; finished subjects are kept |"""
+| 130 | interrupted; finished subjects, or the training so far, are kept |"""
 
 
 @pytest.mark.parametrize(

@@ -79,3 +79,9 @@ def test_a_card_that_is_no_yaml_is_told(folder: Path) -> None:
     (folder / "card.yaml").write_text("{")
     with pytest.raises(ModelError, match=r"card\.yaml cannot be read"):
         find_model(folder)
+
+
+def test_models_that_share_a_segmenter_measure_with_one_instrument() -> None:
+    one, other = (find_model(f"whole-body-{mm}mm") for mm in (2, 4))
+    assert one.instrument == other.instrument
+    assert one.instrument.startswith("bundled segmenter ")

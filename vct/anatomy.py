@@ -4,6 +4,7 @@ Codes are SNOMED CT, as in TotalSegmentator's mapping for DICOM where it has the
 A segmenter states the list it was trained on: ``ORGAN_LISTS`` holds those vct knows.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -134,3 +135,21 @@ FIRST_LIST = OrganList(
 ORGAN_LISTS: tuple[OrganList, ...] = (CURRENT_LIST, FIRST_LIST)
 
 LABEL_OF = {name: organ.label for name, organ in _BY_NAME.items()}
+
+
+def part_list(names: Iterable[str]) -> OrganList:
+    """The list of some organs only, with the groups whose parts are all among them.
+
+    Parameters
+    ----------
+    names
+        Names of ``LABEL_OF``, in any order.
+    """
+    chosen = set(names)
+    organs = sorted((_BY_NAME[name] for name in chosen), key=lambda organ: organ.label)
+    groups = {
+        group: parts
+        for group, parts in ORGAN_GROUPS.items()
+        if chosen.issuperset(parts) and group not in chosen
+    }
+    return OrganList(tuple(organs), groups)

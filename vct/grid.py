@@ -67,6 +67,43 @@ class Grid:
         )
         return Grid((k, j, i), (dz, dy, dx), (z, y, x))
 
+    def window(
+        self, edges_mm: tuple[tuple[float, float], ...]
+    ) -> tuple[slice, slice, slice]:
+        """Voxels between a low and a high edge along z, y and x [mm].
+
+        Raises
+        ------
+        ValueError
+            If an edge lies outside the grid, or inside a voxel.
+        """
+        parts = []
+        axes = zip("zyx", edges_mm, self.shape, self.spacing_mm, strict=True)
+        for axis, (name, edges, voxels, spacing) in enumerate(axes):
+            first = self.origin_mm[axis] - spacing / 2
+            low, high = ((edge - first) / spacing for edge in edges)
+            whole = all(abs(n - round(n)) < 1e-6 for n in (low, high))
+            if not (whole and 0 <= round(low) < round(high) <= voxels):
+                raise ValueError(
+                    f"{name} from {edges[0]:g} to {edges[1]:g} mm is no window of "
+                    f"voxels; the grid goes from {first:g} to "
+                    f"{first + voxels * spacing:g} mm in steps of {spacing:g} mm"
+                )
+            parts.append(slice(round(low), round(high)))
+        k, j, i = parts
+        return k, j, i
+
+    def within(self, window: tuple[slice, slice, slice]) -> "Grid":
+        """The grid of a window's voxels."""
+        k, j, i = (part.stop - part.start for part in window)
+        z, y, x = (
+            origin + part.start * spacing
+            for origin, part, spacing in zip(
+                self.origin_mm, window, self.spacing_mm, strict=True
+            )
+        )
+        return Grid((k, j, i), self.spacing_mm, (z, y, x))
+
 
 def whole_body_grid(spacing_mm: float) -> Grid:
     """Isotropic grid over the whole-body field of view.

@@ -93,6 +93,12 @@ class ModelCard(_Part):
         return sha256_of_bytes("".join(lines).encode())
 
     @property
+    def instrument(self) -> str:
+        """What measures organs with this model: its segmenter, by its weights."""
+        file = self.segmenter.get("file")
+        return f"bundled segmenter {self.files[file][:12]}" if file else "no segmenter"
+
+    @property
     def ranges(self) -> dict[str, tuple[float, float]]:
         """Conditioning ranges as (low, high)."""
         return {k: (v[0], v[1]) for k, v in self.conditioning_ranges.items()}

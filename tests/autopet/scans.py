@@ -42,7 +42,8 @@ def suv_truth() -> np.ndarray:
 class PetScan:
     """One injection and one PET of it; ``write`` makes the files.
 
-    ``units_per_suv`` is, slice by slice, the rescaled value of SUV 1.
+    ``units_per_suv`` is, slice by slice, the rescaled value of SUV 1; ``suv`` is what
+    was scanned (k, j, i), stored in steps of ``suv_per_step``.
     """
 
     weight_kg: float = 70.0
@@ -61,6 +62,9 @@ class PetScan:
     decay_correction: str = "START"
     units_per_suv: Callable[["PetScan", int], float] | None = None
     changes: list[Change] = field(default_factory=list)
+    suv: np.ndarray = field(default_factory=lambda: suv_truth())
+    # 20000, 5000 and 1000 steps: hot, background and cold are exact.
+    suv_per_step: float = HOT / 20000.0
 
     @property
     def bq_ml_at_injection(self) -> float:
@@ -85,7 +89,7 @@ class PetScan:
     def datasets(self) -> list[Dataset]:
         """Slices, inferior first."""
         unit = self.units_per_suv or (lambda scan, k: scan.bq_ml_at_start())
-        return [self._slice(k, unit(self, k)) for k in range(SLICES)]
+        return [self._slice(k, unit(self, k)) for k in range(len(self.suv))]
 
     def write(self, folder: Path) -> Path:
         """Write the slices in an order that no reader may trust."""
@@ -109,7 +113,7 @@ class PetScan:
         ds.FrameReferenceTime = f"{(self.bed_delay_s[k] + middle_s) * 1e3:.3f}"
         ds.Units, ds.DecayCorrection = self.units, self.decay_correction
         ds.CorrectedImage = ["NORM", "DTIM", "ATTN", "SCAT", "DECY", "RAN"]
-        ds.NumberOfSlices = SLICES
+        ds.NumberOfSlices = len(self.suv)
         drug = Dataset()
         drug.Radiopharmaceutical = "FDG"
         drug.RadiopharmaceuticalStartTime = _time(self.injected)
@@ -123,11 +127,10 @@ class PetScan:
         code.CodeMeaning = "^18^Fluorine"
         drug.RadionuclideCodeSequence = Sequence([code])
         ds.RadiopharmaceuticalInformationSequence = Sequence([drug])
-        # 20000, 5000 and 1000 steps: hot, background and cold are exact.
-        slope = f"{unit * HOT / 20000.0:.10g}"
+        slope = f"{unit * self.suv_per_step:.10g}"
         ds.RescaleSlope, ds.RescaleIntercept = slope, "0"
-        stored = np.rint(suv_truth()[k] * unit / float(slope))
-        _set_pixels(ds, stored.astype(np.int16))
+        stored = np.rint(self.suv[k] * unit / float(slope))
+        set_pixels(ds, stored.astype(np.int16))
         for change in self.changes:
             change(ds, k)
         return ds
@@ -190,7 +193,7 @@ def ct_datasets(
     for k, hu in enumerate(ct_truth()):
         ds = image_slice(CT_CLASS, "CT", subject, study, series, k)
         ds.RescaleSlope, ds.RescaleIntercept, ds.RescaleType = "1", "-1024", "HU"
-        _set_pixels(ds, (hu + 1024).astype(np.int16))
+        set_pixels(ds, (hu + 1024).astype(np.int16))
         slices.append(ds)
     return slices
 
@@ -209,7 +212,7 @@ def save(ds: Dataset, path: Path) -> Path:
     return path
 
 
-def _set_pixels(ds: Dataset, stored: np.ndarray) -> None:
+def set_pixels(ds: Dataset, stored: np.ndarray) -> None:
     ds.BitsAllocated = ds.BitsStored = 16
     ds.HighBit, ds.PixelRepresentation = 15, 1
     ds.PixelData = stored.tobytes()

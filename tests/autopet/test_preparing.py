@@ -128,7 +128,7 @@ def test_other_settings_are_refused(archive: Path, done: Path) -> None:
         prepare(archive, archive / "out")
     with pytest.raises(VctError, match="is no folder of prepared studies"):
         prepare(archive, archive.parent)
-    with pytest.raises(VctError, match="must be 2, 4 or 8 mm"):
+    with pytest.raises(VctError, match="must be 2, 4, 8 or 16 mm"):
         Settings(spacing_mm=3.0)
     with pytest.raises(VctError, match="at least 0, below 1"):
         Settings(held_out_share=1.0)

@@ -1,6 +1,7 @@
 """Bad DICOM: each is named with its path, and none stops the run."""
 
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -283,3 +284,14 @@ def test_voxels_that_cannot_be_are_found_by_reading(tmp_path: Path) -> None:
     assert "the CT's lowest value is 24 HU: it holds no air" in reports[1].reasons
     pet = next(line for line in reports[0].series if line.modality == "PT")
     assert pet.what.endswith("SUV above 0: 0.2000, median 1.0000, to 4.0000")
+
+
+def test_a_study_that_lies_there_twice_is_read_once(tmp_path: Path) -> None:
+    (study,) = dicom_tree(tmp_path, ["PETCT_00000000aa"])
+    again = tmp_path / "again" / study.relative_to(tmp_path)
+    shutil.copytree(study, again)
+    (report,) = Survey(tmp_path)
+    assert report.study is not None
+    assert report.path == study
+    assert {problem.path.parent for problem in report.problems} == {again}
+    assert all("not read again" in problem.reason for problem in report.problems)

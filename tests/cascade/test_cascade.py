@@ -53,6 +53,21 @@ def test_a_short_batch_is_padded_to_the_same_numbers() -> None:
     assert np.array_equal(full[2].images.ct_stored, short[2].images.ct_stored)
 
 
+def test_what_a_model_never_saw_changes_no_picture() -> None:
+    tall = Someone("S0001", height_m=1.9), Someone("S0001", height_m=1.5)
+    heavy = Someone("S0001", bmi_kg_m2=40.0), Someone("S0001", bmi_kg_m2=20.0)
+    for unknown, pair, same in (
+        ((), tall, False),
+        (("height_m",), tall, True),
+        (("height_m",), heavy, False),
+        (("height_m", "bmi_kg_m2"), heavy, True),
+    ):
+        cascade = tiny_cascade()
+        cascade.unknown = unknown
+        one, other = (next(iter(cascade.generate([p], seed=7))).images for p in pair)
+        assert np.array_equal(one.ct_stored, other.ct_stored) == same
+
+
 def test_seed_and_subject_pick_the_noise() -> None:
     cascade = tiny_cascade()
     first = next(iter(cascade.generate(FOUR[:1], seed=7)))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vct.diffusion.loss import denoising_loss, draw_sigma
+from vct.diffusion.loss import denoising_loss, noise_level
 from vct.diffusion.precondition import denoise
 
 
@@ -46,8 +46,17 @@ def test_uncovered_voxels_are_left_out_of_the_loss() -> None:
     assert loss.item() == 0.0
 
 
+def test_a_member_that_covers_nothing_has_no_loss() -> None:
+    clean = noise = torch.zeros(1, 1, 4, 4, 4)
+    loss = denoising_loss(
+        lambda x, s: x + 1, clean, torch.ones(1), noise,
+        sigma_data=1.0, weight=torch.zeros(1, 1, 4, 4, 4),
+    )  # fmt: skip
+    assert loss.item() == 0.0
+
+
 def test_drawn_levels_have_the_asked_logarithm() -> None:
     rng = torch.Generator().manual_seed(0)
-    logs = draw_sigma(20000, p_mean=-0.3, p_std=1.2, generator=rng).log()
+    logs = noise_level(torch.randn(20000, generator=rng), p_mean=-0.3, p_std=1.2).log()
     assert logs.mean().item() == pytest.approx(-0.3, abs=5 * 1.2 / 20000**0.5)
     assert logs.std().item() == pytest.approx(1.2, abs=5 * 1.2 / 40000**0.5)

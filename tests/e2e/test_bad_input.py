@@ -7,6 +7,7 @@ import pytest
 
 from tests.e2e.conftest import WriteSpec, digests
 from vct.cli import main
+from vct.spec import load_spec
 
 
 def fails(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str]:
@@ -175,3 +176,12 @@ def test_new_leaves_an_existing_file(
     assert code == 1
     assert "exists; it is left as it is" in told
     assert path.read_text() == "mine"
+
+
+def test_new_brings_the_table_that_an_example_names(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["new", str(tmp_path / "mine.yaml"), "--like", "gallery"])
+    assert ended.value.code == 0
+    assert load_spec(tmp_path / "mine.yaml").size == 6

@@ -5,9 +5,18 @@ import pytest
 from PIL import Image
 
 from tests.validation.fake_cohort import FakeSubject, tiny_grid
-from vct.report import write_contact_sheet, write_preview
-from vct.report.preview import CAPTION_PX, WIDTH_PX
-from vct.volume import StoredImages
+from vct.grid import Grid
+from vct.report import write_preview, write_preview_of_volumes
+from vct.report.preview import (
+    CAPTION_PX,
+    CORONAL_MIP,
+    CT_SLICE,
+    FUSED_SLICE,
+    SAGITTAL_MIP,
+    WIDTH_PX,
+    panels_of,
+)
+from vct.volume import StoredImages, Volume
 
 
 def images_with_hot_voxel(k: int, j: int, i: int) -> StoredImages:
@@ -64,10 +73,29 @@ def test_millimeters_are_square(tmp_path):
     assert height == pytest.approx(dz * px_per_mm + 24 + CAPTION_PX, abs=2)
 
 
-def test_contact_sheet(tmp_path):
-    write_preview(images_with_hot_voxel(20, 6, 8), FakeSubject(), tmp_path / "p.png")
-    sheet = tmp_path / "sheet.png"
-    write_contact_sheet([tmp_path / "p.png"] * 3, sheet, columns=2, width_px=600)
-    assert gray(sheet).shape[1] == 600
-    with pytest.raises(ValueError, match="at least one preview"):
-        write_contact_sheet([], sheet)
+def test_panels_are_found_again(tmp_path):
+    write_preview(images_with_hot_voxel(30, 2, 3), FakeSubject(), tmp_path / "p.png")
+    panels = panels_of(tmp_path / "p.png")
+    assert list(panels) == [CORONAL_MIP, SAGITTAL_MIP, CT_SLICE, FUSED_SLICE]
+    dz, dy, dx = tiny_grid().fov_mm
+    for panel, width in zip(panels.values(), (dx, dy, dx, dx), strict=True):
+        assert panel.height / panel.width == pytest.approx(dz / width, rel=0.02)
+    mip = np.asarray(panels[CORONAL_MIP].convert("L"))
+    row, column = np.unravel_index(mip[5:-5, 5:-5].argmin(), mip[5:-5, 5:-5].shape)
+    assert (row / mip.shape[0], column / mip.shape[1]) == pytest.approx(
+        (5.5 / 36, 3.5 / 16), abs=0.06
+    )
+
+
+def test_volumes_and_stored_images_give_one_picture(tmp_path):
+    images = images_with_hot_voxel(20, 6, 8)
+    write_preview(images, FakeSubject(), tmp_path / "stored.png")
+    ct = Volume(images.ct_hu().astype(np.float32), images.grid, "HU")
+    pet = Volume(images.suv(), images.grid, "SUV")
+    write_preview_of_volumes(ct, pet, FakeSubject(), tmp_path / "volumes.png")
+    difference = gray(tmp_path / "stored.png") - gray(tmp_path / "volumes.png")
+    assert np.abs(difference).max() <= 1
+    other = Volume(np.zeros((2, 2, 2), np.float32), Grid((2,) * 3, (1,) * 3, (0,) * 3),
+                   "SUV")  # fmt: skip
+    with pytest.raises(ValueError, match="on one grid"):
+        write_preview_of_volumes(ct, other, FakeSubject(), tmp_path / "no.png")

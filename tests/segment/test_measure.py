@@ -114,3 +114,41 @@ def test_lungs_by_hu_lie_in_the_chest() -> None:
     hu[:6], hu[-6:] = -900.0, -900.0
     nothing = torch.zeros(GRID.shape)
     assert table(hu, nothing, nothing.byte())["lungs_hu"].status == "not_found"
+
+
+class TestCoverage:
+    """What a scan does not cover belongs to no organ, and cuts those it touches."""
+
+    @staticmethod
+    def scan(covered_from: int) -> dict[str, OrganMeasurement]:
+        """A liver from slice 70 to 82, covered from a slice upwards."""
+        hu, suv = torch.full(GRID.shape, -1000.0), torch.zeros(GRID.shape)
+        labels = torch.zeros(GRID.shape, dtype=torch.uint8)
+        liver = np.s_[70:82, 12:28, 12:28]
+        hu[liver], suv[liver], labels[liver] = 60.0, 2.0, LABEL_OF["liver"]
+        coverage = torch.zeros(GRID.shape, dtype=torch.bool)
+        coverage[covered_from:] = True
+        sums = measure(hu, suv, labels, GRID, coverage=coverage)
+        return {row.organ: row for row in organ_rows(sums.tolist(), GRID)}
+
+    def test_a_covered_organ_is_measured_as_ever(self) -> None:
+        liver = self.scan(69)["liver"]
+        assert liver.status == "ok"
+        assert liver.volume_ml == pytest.approx(12 * 16 * 16 * GRID.voxel_ml)
+
+    @pytest.mark.parametrize("covered_from", [70, 74])
+    def test_an_organ_at_the_end_of_the_coverage_is_cut(
+        self, covered_from: int
+    ) -> None:
+        liver = self.scan(covered_from)["liver"]
+        assert liver.status == "cut_by_field"
+        assert math.isnan(liver.suv_mean)
+
+    def test_an_organ_outside_is_not_found(self) -> None:
+        assert self.scan(90)["liver"].status == "not_found"
+
+    def test_tissue_that_goes_on_is_measured_inside(self) -> None:
+        body = self.scan(74)["body_hu"]
+        assert body.status == "in_field"
+        assert body.volume_ml == pytest.approx(8 * 16 * 16 * GRID.voxel_ml)
+        assert body.suv_mean == pytest.approx(2.0)

@@ -52,7 +52,13 @@ def test_every_example_is_right_and_says_what_it_shows(path: Path) -> None:
 
 def test_the_promised_examples_are_there() -> None:
     names = {path.stem for path in EXAMPLES}
-    assert names >= {"quickstart", "autopet-like", "obese-vs-normal", "quotas"}
+    assert names >= {
+        "quickstart",
+        "autopet-like",
+        "obese-vs-normal",
+        "quotas",
+        "gallery",
+    }
     assert load_spec(COHORTS / "quickstart.yaml").size == 4
     assert load_spec(COHORTS / "autopet-like.yaml").size == 64
 

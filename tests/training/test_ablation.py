@@ -53,6 +53,7 @@ from vct.training.ablation.variants import (
 )
 from vct.training.cache import PhantomCache, build_cache
 from vct.training.config import PhantomData
+from vct.training.draws import Draws
 from vct.training.people import Person
 
 seeds = st.integers(0, 2**31 - 1)
@@ -446,9 +447,11 @@ def test_a_slab_is_cut_from_the_whole_residual(
     )
     whole = task.stage.to_residual(fine.encoded.float(), coarse.float())[0]
     positions = position_maps(to_tokens(coarse[:1, :1].float(), 2))[0]
-    slabs = task._slabs(24, torch.Generator().manual_seed(0))
+    slabs = task._slabs(Draws(0, 0, 24, "cpu"))
     starts = set()
-    for clean, cut, position, _ in zip(*slabs, strict=True):
+    for clean, cut, position in zip(
+        slabs.clean, slabs.coarse, slabs.position, strict=True
+    ):
         errors = [
             (float((whole[:, s : s + 24] - clean).abs().max()), s)
             for s in range(0, 72 - 24 + 1, 8)

@@ -38,7 +38,9 @@ def _study(
     known: Demographics | None,
     images: dict[str, int],
 ) -> StudyReport:
-    read = [read_folder(path, files) for path, files in sorted(folders.items())]
+    read, copies = _without_copies(
+        [read_folder(path, files) for path, files in sorted(folders.items())]
+    )
     lines: list[SeriesLine] = []
     good: dict[str, list[Series]] = {"CT": [], "PT": []}
     failed: dict[str, list[str]] = {"CT": [], "PT": []}
@@ -59,8 +61,23 @@ def _study(
             told = series.suv.described if series.suv else "HU"
             line = SeriesLine(folder.path, kind, series.grid.shape, told, series)
             lines.append(line)
-    problems = [problem for folder in read for problem in folder.problems]
+    problems = [problem for folder in read for problem in folder.problems] + copies
     return _paired(read, good, failed, known, problems, lines)
+
+
+def _without_copies(read: list[Folder]) -> tuple[list[Folder], list[Problem]]:
+    """Folders of new images, and what is said of those that were downloaded twice."""
+    first: dict[tuple[str, ...], Path] = {}
+    kept, copies = [], []
+    for folder in read:
+        uids = sorted(text(f.header, "SOPInstanceUID") or "" for f in folder.images)
+        if uids and all(uids) and tuple(uids) in first:
+            why = f"the same images as in {first[tuple(uids)]}: not read again"
+            copies.append(Problem(folder.path, why))
+            continue
+        first[tuple(uids)] = folder.path
+        kept.append(folder)
+    return kept, copies
 
 
 def _paired(

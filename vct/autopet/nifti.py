@@ -4,7 +4,7 @@ import gzip
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from vct.autopet.dicom_series import LOWEST_HU, whole_hu
 from vct.autopet.refusal import ScanError
 from vct.errors import VctError
 from vct.grid import Grid
-from vct.volume import Volume
+from vct.volume import Quantity, Volume
 
 _DIRECTION_TOLERANCE = 1e-3  # of a cosine
 
@@ -22,7 +22,7 @@ class NiftiImage:
     """A NIfTI file whose header was checked."""
 
     path: Path
-    quantity: Literal["HU", "SUV"]
+    quantity: Quantity
     grid: Grid
 
     def read(self) -> Volume:
@@ -69,7 +69,7 @@ def _finite(image: np.ndarray, path: Path) -> np.ndarray:
     return image
 
 
-def nifti_image(path: Path, quantity: Literal["HU", "SUV"]) -> NiftiImage:
+def nifti_image(path: Path, quantity: Quantity) -> NiftiImage:
     """Check the header of a NIfTI file.
 
     Raises

@@ -26,7 +26,7 @@ from vct.autopet.survey import Survey
 from vct.errors import VctError
 from vct.grid import whole_body_grid
 
-SPACINGS_MM = (2.0, 4.0, 8.0)
+SPACINGS_MM = (2.0, 4.0, 8.0, 16.0)  # 16 mm: to try the road with the tiny presets
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Settings:
     Attributes
     ----------
     spacing_mm
-        2, 4 or 8: of ``whole_body_grid``.
+        2, 4, 8 or 16: of ``whole_body_grid``.
     held_out_share
         Share of patients kept out of training.
     seed
@@ -57,7 +57,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.spacing_mm not in SPACINGS_MM:
-            raise VctError(f"spacing {self.spacing_mm:g} mm: must be 2, 4 or 8 mm")
+            raise VctError(f"spacing {self.spacing_mm:g} mm: must be 2, 4, 8 or 16 mm")
         if not 0.0 <= self.held_out_share < 1.0:
             raise VctError(
                 f"held-out share {self.held_out_share:g}: must be at least 0, below 1"

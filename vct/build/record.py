@@ -84,6 +84,7 @@ def run_record(
             "protocol": card.protocol.model_dump(),
             "metrics": card.metrics,
         },
+        "instrument": card.instrument,
         "options": options,
         "sampler": plan.spec.model.sampler.model_dump(),
         "share_outside_model_range": plan.outside,

@@ -119,6 +119,7 @@ class Cascade:
         device: torch.device,
         precision: Precision,
         segmenter_spacing_mm: float | None = None,
+        unknown: Sequence[str] = (),
     ) -> None:
         self.base = base.to(device).eval().requires_grad_(False)
         self.superres = superres.to(device).eval().requires_grad_(False)
@@ -131,6 +132,7 @@ class Cascade:
         self.segmenter_factor = whole_factor(segmenter_spacing_mm, grid)
         self.device = device
         self.precision = precision
+        self.unknown = tuple(unknown)
         networks: list[nn.Module] = [self.base.network, self.superres.network]
         if segmenter is not None:
             segmenter.to(device).eval().requires_grad_(False)
@@ -175,6 +177,7 @@ class Cascade:
             device=where,
             precision=precision or best_precision(where),
             segmenter_spacing_mm=card.segmenter.get("spacing_mm"),
+            unknown=card.base.get("unknown", ()),
         )
 
     @property
@@ -208,7 +211,7 @@ class Cascade:
             batch = list(subjects[first : first + batch_size])
             padded = batch + [batch[-1]] * (batch_size - len(batch))
             clock = StageClock(self.device)
-            condition = condition_vector(padded).to(self.device)
+            condition = condition_vector(padded, self.unknown).to(self.device)
             noise = [self._noise(purpose, padded, seed) for purpose in _PURPOSES]
             with torch.inference_mode():
                 data = self.run(condition, noise, sampler, clock)

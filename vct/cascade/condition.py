@@ -3,7 +3,7 @@
 Height and BMI may be unknown (NaN): their value is then 0 and a flag is raised.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -33,14 +33,21 @@ class Demographics(Protocol):
     def bmi_kg_m2(self) -> float: ...
 
 
-def condition_vector(subjects: Sequence[Demographics]) -> Tensor:
-    """Condition of the networks, (n, 6), in the order of ``CONDITION``."""
+def condition_vector(
+    subjects: Sequence[Demographics], unknown: Collection[str] = ()
+) -> Tensor:
+    """Condition of the networks, (n, 6), in the order of ``CONDITION``.
+
+    ``unknown`` names those of ``height_m`` and ``bmi_kg_m2`` that a model never saw.
+    """
     rows = []
     for subject in subjects:
         age = _scaled("age_years", subject.age_years)
         male = {"M": 1.0, "F": -1.0}[subject.sex]
         height = _scaled("height_m", subject.height_m)
         bmi = _scaled("bmi_kg_m2", subject.bmi_kg_m2)
+        height = np.nan if "height_m" in unknown else height
+        bmi = np.nan if "bmi_kg_m2" in unknown else bmi
         rows.append([age, male, height, bmi, np.isnan(height), np.isnan(bmi)])
     return torch.from_numpy(np.nan_to_num(np.array(rows, np.float64))).float()
 

@@ -24,13 +24,17 @@ def box_mean(volume: Tensor, factor: int) -> Tensor:
     return F.avg_pool3d(volume[:, None], factor)[:, 0]
 
 
-def consistent(fine: Tensor, coarse: Tensor, factor: int) -> Tensor:
-    """Encoded fine volume, moved so that its box means are the coarse volume's.
+_PASSES = 4  # of the correction's own smoothing; more sharpen checkerboards
 
-    What a coarse voxel says, the fine stage may spread but not change: HU of a box are
-    shifted, SUV scaled by a half to two and then shifted. Only what would leave the
-    range of the encoding is cut. The projection onto measured data of Wang et al. 2023
-    (range-null space decomposition, arXiv 2212.00490), once, after sampling.
+
+def consistent(fine: Tensor, coarse: Tensor, factor: int) -> Tensor:
+    """Encoded fine volume, moved smoothly so that it says what the coarse one says.
+
+    What a coarse voxel says, the fine stage may spread but not change: HU are shifted,
+    SUV scaled by a half to two and then shifted, by fields interpolated between box
+    centers, so that no box shows. Box means then agree but for the finest of the
+    corrections. Iterative back-projection (Irani and Peleg 1991, CVGIP 53), once,
+    after sampling.
 
     Parameters
     ----------
@@ -40,17 +44,45 @@ def consistent(fine: Tensor, coarse: Tensor, factor: int) -> Tensor:
         (b, 2, k, j, i).
     """
     (hu, suv), (given_hu, given_suv) = decode(fine), decode(coarse)
-    mean_suv = box_mean(suv, factor)
-    ratio = (given_suv / mean_suv.clamp_min(1e-6)).clamp(0.5, 2.0)
-    hu = hu + _repeated(given_hu - box_mean(hu, factor), factor)
-    suv = suv * _repeated(ratio, factor)
-    suv = suv + _repeated(given_suv - ratio * mean_suv, factor)
+    hu = hu + _smooth_field(given_hu - box_mean(hu, factor), factor)
+    ratio = given_suv.clamp_min(1e-6) / box_mean(suv, factor).clamp_min(1e-6)
+    suv = suv * upsample(ratio.clamp(0.5, 2.0)[:, None], factor)[:, 0]
+    suv = suv + _smooth_field(given_suv - box_mean(suv, factor), factor)
     return encode(hu, suv)
 
 
-def _repeated(volume: Tensor, factor: int) -> Tensor:
-    """Every value factor³ times: (b, k, j, i) → (b, k·f, j·f, i·f)."""
-    return F.interpolate(volume[:, None], scale_factor=factor, mode="nearest")[:, 0]
+def _smooth_field(means: Tensor, factor: int) -> Tensor:
+    """Interpolated field of nearly these box means: (b, k, j, i) → (b, k·f, j·f, i·f).
+
+    Box means of an interpolated volume are smoother than the volume; what is lost is
+    added again (Neumann series). They are the same for every even factor, so 2 stands
+    for all.
+    """
+    nodes, lost = means, means
+    for _ in range(_PASSES - 1):
+        lost = lost - box_mean(upsample(lost[:, None], 2)[:, 0], 2)
+        nodes = nodes + lost
+    return upsample(nodes[:, None], factor)[:, 0]
+
+
+def covered_boxes(fine: Tensor, factor: int) -> Tensor:
+    """Coarse voxels all of whose fine voxels a scan covers.
+
+    Parameters
+    ----------
+    fine
+        Coverage, bool, (b, 1, k, j, i).
+    """
+    return ~(F.max_pool3d((~fine).float(), factor) > 0)
+
+
+def covered_inside(coverage: Tensor) -> Tensor:
+    """Covered voxels all of whose neighbors are covered, (b, 1, k, j, i), bool.
+
+    Trilinear upsampling mixes neighbors, so that only here it is of scanned values. The
+    field's edge has no neighbors to miss.
+    """
+    return ~(F.max_pool3d((~coverage).float(), 3, stride=1, padding=1) > 0)
 
 
 def upsample(coarse: Tensor, factor: int) -> Tensor:

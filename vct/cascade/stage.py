@@ -44,6 +44,7 @@ class SuperResolutionArchitecture:
     channels: tuple[int, ...] = (96, 128)
     blocks: tuple[int, ...] = (2, 1)
     gated: bool = True
+    coverage: bool = False  # sees which coarse voxels a scan covers, as the base does
 
 
 class BaseStage(nn.Module):
@@ -113,7 +114,13 @@ class BaseStage(nn.Module):
         return self.modes.start(noise, sigma) if self.modes else noise * sigma
 
     def sample(
-        self, start: Tensor, condition: Tensor, levels: list[float], *, solver: Solver
+        self,
+        start: Tensor,
+        condition: Tensor,
+        levels: list[float],
+        *,
+        solver: Solver,
+        coverage: Tensor | None = None,
     ) -> Tensor:
         """Encoded coarse volumes, (b, 2, k, j, i) in −1..1.
 
@@ -125,12 +132,16 @@ class BaseStage(nn.Module):
             (b, 6).
         levels
             ``schedule.noise_levels``.
+        coverage
+            As in ``denoise``; a whole body is sampled with None.
         """
         features = template_features(condition)
         template = self.template(features)
 
         def clean(x: Tensor, sigma: Tensor) -> Tensor:
-            return self.denoise(x, sigma, condition=condition, template=template)
+            return self.denoise(
+                x, sigma, condition=condition, template=template, coverage=coverage
+            )
 
         residual = sample(clean, start, levels, solver=solver)
         return self.template.to_encoded(residual, features).clamp(-1, 1)
@@ -167,8 +178,9 @@ class SuperResolutionStage(nn.Module):
         self.register_buffer("coarse_sd", torch.ones(2))
         self.residual_sd: Tensor
         self.coarse_sd: Tensor
+        seen = 2 + _COVERAGE if architecture.coverage else 2
         self.network = TokenUNet(
-            in_channels=2 * patch**3 + 2 * coarse_patch**3 + _POSITION_MAPS,
+            in_channels=2 * patch**3 + seen * coarse_patch**3 + _POSITION_MAPS,
             out_channels=2 * patch**3,
             channels=architecture.channels,
             blocks=architecture.blocks,
@@ -185,6 +197,7 @@ class SuperResolutionStage(nn.Module):
         augmentation: Tensor,
         condition: Tensor,
         position: Tensor | None = None,
+        coverage: Tensor | None = None,
         plan: TilePlan | None = None,
     ) -> Tensor:
         """Clean residual from a noisy one.
@@ -203,11 +216,19 @@ class SuperResolutionStage(nn.Module):
             (b, 6).
         position
             Position of each token in the field, (b, 3, ...); whole field if None.
+        coverage
+            1 where the scan covers the coarse grid, (b, 1, k, j, i); 1 everywhere if
+            None. Only an architecture with ``coverage`` looks at it.
         plan
             Tiles; whole volume if None.
         """
         patch, factor = self.architecture.patch, self.architecture.factor
-        context = to_tokens(coarse, patch // factor)
+        seen = coarse
+        if self.architecture.coverage:
+            if coverage is None:
+                coverage = torch.ones_like(coarse[:, :1])
+            seen = torch.cat([coarse, coverage.to(coarse.dtype)], dim=1)
+        context = to_tokens(seen, patch // factor)
         if position is None:
             position = position_maps(context)
         context = torch.cat([context, position.to(context.dtype)], dim=1)

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from vct.cascade.condition import TEMPLATE_FEATURES
 from vct.cascade.resample import upsample
 
+_AIR = -1.0  # encoded, CT and PET
+
 
 class Template(nn.Module):
     """Regression coefficients, stored ``factor`` times coarser than the base grid.
@@ -78,3 +80,47 @@ class Template(nn.Module):
             total += residual.double().square().mean(dim=(2, 3, 4)).sum(dim=0)
             count += len(encoded)
         self.residual_sd.copy_((total / count).sqrt())
+
+    @torch.no_grad()
+    def fit_covered(
+        self, batches: Iterable[tuple[Tensor, Tensor, Tensor]], *, ridge: float
+    ) -> None:
+        """``fit`` to scans that cover parts of the field: a regression a voxel.
+
+        Parameters
+        ----------
+        batches
+            As of ``fit``, with the coverage of each volume, (b, 1, k, j, i), 0 or 1.
+        ridge
+            Per subject, those included that do not cover a voxel: where few do, little
+            but the mean is learned. What nobody covers is air.
+        """
+        subjects, normal, moment = 0, None, None
+        for encoded, features, coverage in batches:
+            share = nn.functional.avg_pool3d(coverage.float(), self.factor)
+            sums = nn.functional.avg_pool3d(encoded.float() * coverage, self.factor)
+            x, c = features.double(), share.flatten(1).double()
+            pairs = (x[:, :, None] * x[:, None, :]).flatten(1)
+            new = c.T @ pairs, x.T @ sums.flatten(1).double()
+            if normal is None or moment is None:
+                normal, moment = new
+            else:
+                normal, moment = normal + new[0], moment + new[1]
+            subjects += len(encoded)
+        if normal is None or moment is None:
+            raise ValueError("a template needs at least one subject")
+        count = len(TEMPLATE_FEATURES)
+        left = normal.reshape(-1, count, count)
+        right = moment.reshape(count, 2, -1).permute(2, 0, 1).clone()
+        unseen = left[:, 0, 0] == 0
+        left[unseen, 0, 0], right[unseen, 0] = 1.0, _AIR
+        penalty = torch.full_like(left[0].diagonal(), ridge * subjects)
+        penalty[0] = 0
+        solved = torch.linalg.solve(left + penalty.diag(), right).permute(1, 2, 0)
+        self.coefficients.copy_(solved.reshape(self.coefficients.shape).bfloat16())
+        total, voxels = torch.zeros_like(self.residual_sd, dtype=torch.float64), 0.0
+        for encoded, features, coverage in batches:
+            residual = (encoded.float() - self(features)) * coverage
+            total += residual.double().square().sum(dim=(0, 2, 3, 4))
+            voxels += float(coverage.sum())
+        self.residual_sd.copy_((total / voxels).sqrt())

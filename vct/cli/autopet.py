@@ -4,7 +4,7 @@ import signal
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     group.command("inspect")(inspect)
     group.command("prepare")(prepare)
+    group.command("reference")(reference)
 
     @group.callback()
     def _group() -> None:
@@ -80,7 +81,7 @@ def prepare(
         Path, typer.Argument(metavar="DST", help="Folder of the prepared studies.")
     ],
     spacing_mm: Annotated[
-        float, typer.Option(metavar="MM", help="Voxels of the grid: 2, 4 or 8 mm.")
+        float, typer.Option(metavar="MM", help="Voxels of the grid: 2, 4, 8 or 16 mm.")
     ] = 2.0,
     workers: Annotated[
         int,
@@ -129,6 +130,73 @@ def prepare(
         for words in [*survey.absurd, *map(str, survey.problems)]:
             say(f"left out: {words}")
         say(f"{follow.counted()}: {out}; pictures in {out / 'qc'}")
+
+
+def reference(
+    prepared: Annotated[
+        Path, typer.Argument(metavar="DST", help="Folder of 'vct autopet prepare'.")
+    ],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="Table to write, .parquet.")
+    ] = Path("reference.parquet"),
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Label images, NAME.nii.gz, by the names of DST/studies.",
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="YAML",
+            help="What the numbers of --masks mean, 'number: organ'; without it they "
+            "are TotalSegmentator's.",
+        ),
+    ] = None,
+    totalsegmentator: Annotated[
+        bool,
+        typer.Option("--totalsegmentator", help="Find organs by TotalSegmentator."),
+    ] = False,
+    unvalidated: Annotated[
+        bool,
+        typer.Option(
+            "--unvalidated",
+            help="Find organs by the bundled segmenter, never tested on patients.",
+        ),
+    ] = False,
+    model: Annotated[
+        str, typer.Option(help="Model whose segmenter is used, with --unvalidated.")
+    ] = "whole-body-4mm",
+    split: Annotated[
+        Literal["all", "training", "held_out"],
+        typer.Option(help="Which of the prepared studies."),
+    ] = "all",
+    workers: Annotated[int, typer.Option(min=1, help="Studies at a time.")] = 1,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+) -> None:
+    """Measure organs of prepared studies: a reference for 'vct validate'."""
+    from vct.autopet.prepared import PreparedFolder
+    from vct.cli.organ_finder import choose_finder
+    from vct.cli.reference import measure_reference
+    from vct.device import resolve_device
+
+    folder = PreparedFolder(prepared)
+    finder = choose_finder(
+        folder,
+        masks=masks,
+        labels=labels,
+        totalsegmentator=totalsegmentator,
+        unvalidated=unvalidated,
+        model=model,
+        device=resolve_device(device),
+    )
+    say(f"Organs by {finder.instrument}")
+    written = measure_reference(
+        folder, out, finder, split=split, workers=workers, notify=say
+    )
+    studies = written.rows["subject_id"].nunique()
+    say(f"{studies} studies in {out}, {len(written.left_out)} left out")
 
 
 class _Follow:

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import typer
 
 from vct.cli.console import duration, follow, say, show
-from vct.errors import EXIT_FINDINGS_FAILED
+from vct.errors import EXIT_FINDINGS_FAILED, EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
     from vct.build import Plan
     from vct.validation import Finding
-
-_EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 def register(app: typer.Typer) -> None:
@@ -107,7 +105,7 @@ def build(
         follow(running, quiet=quiet)
     except KeyboardInterrupt:
         say("Stopped. Finished subjects are kept: run the same command again to go on.")
-        raise typer.Exit(_EXIT_INTERRUPTED) from None
+        raise typer.Exit(EXIT_INTERRUPTED) from None
     if part:
         say(f"Shard {shard} is done. After the last one: vct finish {out}")
         return

@@ -102,9 +102,17 @@ def new(
     ] = "quickstart",
 ) -> None:
     """Write a commented example spec to start from."""
-    from vct.spec import example
+    from vct.spec import example, example_table
 
-    text = example(like)
+    text, table = example(like), example_table(like)
+    if table is not None:
+        _write_new(path.parent / table.name, table.read_text("utf-8"))
+    _write_new(path, text)
+    say(f"Wrote {path}. Next: vct check {path}")
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Write a file that must not exist yet."""
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -114,4 +122,3 @@ def new(
         ) from None
     except OSError as error:
         raise VctError(f"{path}: cannot be written ({error.strerror})") from error
-    say(f"Wrote {path}. Next: vct check {path}")

@@ -32,6 +32,20 @@ def validate(
         bool,
         typer.Option("--remeasure", help="Segment the DICOM files anew; needs time."),
     ] = False,
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Judge by it: autopet-published, hedypet-fit, or a file of "
+            "'vct autopet reference'; may be repeated."
+        ),
+    ] = None,
+    bound_percent: Annotated[
+        float, typer.Option("--bound", help="Bound of equivalence of means, percent.")
+    ] = 5.0,
+    any_instrument: Annotated[
+        bool,
+        typer.Option("--any-instrument", help="Also by what another one measured."),
+    ] = False,
     as_json: _Json = False,
 ) -> None:
     """Judge a cohort and write its findings and report anew."""
@@ -42,7 +56,13 @@ def validate(
         from vct.cli.remeasure import remeasure_organs
 
         remeasure_organs(out, say)
-    findings = validate_cohort(out, hashes=hashes)
+    findings = validate_cohort(
+        out,
+        hashes=hashes,
+        reference=reference,
+        bound_percent=bound_percent,
+        any_instrument=any_instrument,
+    )
     page = write_report(out, findings)
     if as_json:
         show_json([asdict(finding) for finding in findings])

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import vct
-from vct.cli import autopet, build, cohorts, look, training
+from vct.cli import autopet, build, cohorts, compare, look, pictures, training
 from vct.cli.console import say, show
 from vct.errors import EXIT_BUG, VctError
 
@@ -23,6 +23,8 @@ app = typer.Typer(
 build.register(app)
 cohorts.register(app)
 look.register(app)
+compare.register(app)
+pictures.register(app)
 training.register(app)
 autopet.register(app)
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from vct.cli.console import say
+from vct.errors import EXIT_INTERRUPTED
 
 
 def register(app: typer.Typer) -> None:
@@ -17,8 +18,18 @@ def train(
     stage: Annotated[
         Literal["base", "superres", "segmenter"], typer.Argument(help="What to train.")
     ],
-    config: Annotated[Path, typer.Option(help="Training configuration, YAML.")],
+    config: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE|NAME",
+            help="Training configuration: a YAML file, or a preset such as h100-base.",
+        ),
+    ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Data, instead of the configuration's."),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     resume: Annotated[
         bool, typer.Option(help="Go on from the last checkpoint in the folder.")
@@ -30,14 +41,21 @@ def train(
     """Train one stage of a model. Under torchrun, all its GPUs train together."""
     from vct.device import resolve_device
     from vct.training import train as run
+    from vct.training.config import find_config
+    from vct.training.stopping import TrainingStopped
 
-    weights = run(
-        stage,
-        config,
-        out=out,
-        device=resolve_device(device),
-        resume=resume,
-        max_minutes=max_minutes,
-        log=say,
-    )
+    try:
+        weights = run(
+            stage,
+            find_config(config),
+            out=out,
+            data=data,
+            device=resolve_device(device),
+            resume=resume,
+            max_minutes=max_minutes,
+            log=say,
+        )
+    except TrainingStopped as stopped:
+        say(f"Stopped, {stopped}: run the same command again to go on.")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
     say(f"The averaged weights are in {weights}")

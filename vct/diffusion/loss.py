@@ -2,17 +2,13 @@
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
 Denoise = Callable[[Tensor, Tensor], Tensor]  # (x, σ) → D(x; σ)
 
 
-def draw_sigma(
-    batch: int, *, p_mean: float, p_std: float, generator: torch.Generator
-) -> Tensor:
-    """Noise levels with ln σ ~ N(p_mean, p_std²), shape (batch,)."""
-    normal = torch.randn(batch, generator=generator, device=generator.device)
+def noise_level(normal: Tensor, *, p_mean: float, p_std: float) -> Tensor:
+    """Noise levels with ln σ ~ N(p_mean, p_std²), from standard normal draws."""
     return (normal * p_std + p_mean).exp()
 
 
@@ -38,7 +34,8 @@ def denoising_loss(
     noise
         Standard normal, shape of y.
     weight
-        Voxels that count (coverage), broadcastable to y; all when None.
+        Voxels that count (coverage), broadcastable to y; all when None. A member in
+        which none counts has loss 0.
 
     Returns
     -------
@@ -48,6 +45,7 @@ def denoising_loss(
     s = sigma.reshape(-1, 1, 1, 1, 1)
     error = (denoise(clean + s * noise, sigma) - clean) ** 2
     if weight is not None:
-        error = error * weight / weight.mean(dim=(1, 2, 3, 4), keepdim=True)
+        share = weight.mean(dim=(1, 2, 3, 4), keepdim=True)
+        error = error * weight / share.clamp_min(1e-9)
     scale = (sigma**2 + sigma_data**2) / (sigma * sigma_data) ** 2
     return scale * error.mean(dim=(1, 2, 3, 4))

@@ -205,14 +205,20 @@ def paint_stomach(c: Canvas, f: Frame) -> None:
     c.paint("stomach", gas, box, hu=-880.0, suv=0.3)
 
 
+_PANCREAS_UNDER_DOME_MM = 90.0
+
+
 def paint_pancreas(c: Canvas, f: Frame) -> None:
     """Across the spine, head in the duodenal loop, tail to the spleen."""
-    z = f.level(0.445)
+    # A deep breath pushes it down with the stomach; else the heart would part it.
+    z = min(f.level(0.445), f.marks["dome_left"] - _PANCREAS_UNDER_DOME_MM)
     y = f.profile("ys", z) - 48
     k = _radius(f, "pancreas", 85.0)
     lift = 14 + 7 * f.at("pancreas_tilt")
+    small = min(1.0, f.marks["scale"])  # the tail stays short of the spleen
     line = spline([(-38, y + 10, z - 24), (-26, y + 2, z - 6), (8, y - 6, z + 6),
-                   (48, y + 5, z + lift), (82, y + 20, z + lift + 10)], 12)  # fmt: skip
+                   (48 * small, y + 5, z + lift),
+                   (82 * small, y + 20, z + lift + 10)], 12)  # fmt: skip
     radius = (
         np.interp(np.linspace(0, 1, 12), [0, 0.2, 0.5, 1.0], [16, 14, 10.5, 10]) * k
     )

@@ -165,8 +165,8 @@ def _rib(f: Frame, top: float, share: np.ndarray, drop: float, side: int):
     z = top - 6 - drop * np.sin(np.clip(share / 0.62, 0, 1) * np.pi / 2) ** 1.2
     first = 1.0 + 6 * max(0.0, 1 - (-top + 10) / 25) / 50
     # In the thinnest the cage would reach the skin: it stays within the muscle.
-    a = np.interp(z, f.outline.z, np.minimum(f.outline.ac + 4, f.outline.am - 6))
-    b = np.interp(z, f.outline.z, np.minimum(f.outline.bc + 4, f.outline.bm - 6))
+    a = np.interp(z, f.outline.z, np.minimum(f.outline.ac + 4, f.outline.am - 11))
+    b = np.interp(z, f.outline.z, np.minimum(f.outline.bc + 4, f.outline.bm - 11))
     y0 = np.interp(z, f.outline.z, f.outline.yv)
     e = 2 / 2.35
     x = a * np.sin(angle) ** e * first
@@ -231,6 +231,20 @@ def paint_shoulder_girdle(c: Canvas, f: Frame) -> None:
         c.paint("humeri_marrow", head + 2.2, box, hu=190.0)
 
 
+def _beyond_muscle(c: Canvas, f: Frame, box) -> torch.Tensor:
+    """Distance to where muscle of the trunk begins to cover a bone, inside < 0."""
+    o = f.outline.resampled(c.axes[0])
+    a, b, y0, n = (
+        c.per_slice(v, box)
+        for v in (o.am - _UNDER_MUSCLE_MM, o.bm - _UNDER_MUSCLE_MM, o.ym, o.n)
+    )
+    x, y, _ = c.points(box)
+    return superellipse(x, y - y0, a, b, n)
+
+
+_UNDER_MUSCLE_MM = 3.0
+
+
 def _paint_scapula(c: Canvas, f: Frame, side: int) -> None:
     shoulder = arm_points(f, side)[0]
     z = -88.0 * f.marks["scale"]
@@ -246,7 +260,7 @@ def _paint_scapula(c: Canvas, f: Frame, side: int) -> None:
         p, (x - side * 20, back + 2, z + 28), (shoulder[0], shoulder[1] + 22, 8), 5, 7
     )
     d = torch.minimum(blade, ridge)
-    c.paint("scapulae", d, box)
+    c.paint("scapulae", torch.maximum(d, _beyond_muscle(c, f, box)), box)
     neck = capsule(p, (x, back - 16, z + 30), (shoulder[0] - side * 20,
                    shoulder[1] + 6, shoulder[2] - 6), 8, 12)  # fmt: skip
     c.paint("scapulae", neck, box)

@@ -4,17 +4,22 @@ Views are radiological: head up, the patient's right on the left of coronal view
 face to the left of the sagittal one. Millimeters are square.
 """
 
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vct.volume import StoredImages
+from vct.errors import CohortError
+from vct.grid import Grid
+from vct.volume import StoredImages, Volume
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from PIL.Image import Image
 
     from vct.subjects import Subject
 
@@ -22,6 +27,11 @@ WIDTH_PX = 1200
 CAPTION_PX = 56  # at the bottom
 SUV_WINDOW = (0.0, 7.0)
 CT_WINDOW_HU = (-160.0, 240.0)  # soft tissue
+
+# Titles of the panels, and the PNG text that says where they are.
+CORONAL_MIP, SAGITTAL_MIP = "PET MIP, coronal", "PET MIP, sagittal"
+CT_SLICE, FUSED_SLICE = "CT", "PET on CT"
+_PANELS_KEY = "vct panels"
 
 _DPI = 100
 _GAP_PX = 10
@@ -45,73 +55,110 @@ def write_preview(images: StoredImages, subject: "Subject", path: Path) -> None:
     path
         PNG to write, in a folder that exists.
     """
-    suv_mip = _projections(images)
-    j = int(np.argmin(np.abs(images.grid.centers_mm(1))))
-    ct = _windowed(
-        images.ct_stored[:, j].astype(np.float32) + images.CT_OFFSET_HU, CT_WINDOW_HU
+    # The step is one number per slice, so maxima are taken over integers.
+    step, stored = images.pet_suv_per_step[:, None], images.pet_stored
+    j = _middle_row(images.grid)
+    views = _Views(
+        coronal_suv=stored.max(axis=1) * step,
+        sagittal_suv=stored.max(axis=2) * step,
+        slice_hu=images.ct_stored[:, j].astype(np.float32) + images.CT_OFFSET_HU,
+        slice_suv=stored[:, j] * step,
     )
-    step = images.pet_suv_per_step[:, None]
-    suv = _windowed(images.pet_stored[:, j] * step, SUV_WINDOW)
-
-    dz, dy, dx = images.grid.fov_mm
-    figure, axes = _canvas((dx, dy, dx, dx), dz)
-    panels: list[tuple[str, np.ndarray]] = [
-        ("PET MIP, coronal", 1 - _windowed(suv_mip[0], SUV_WINDOW)),
-        ("PET MIP, sagittal", 1 - _windowed(suv_mip[1], SUV_WINDOW)),
-        ("CT", ct),
-        ("PET on CT", _fused(ct, suv)),
-    ]
-    widths = (dx, dy, dx, dx)
-    for ax, (title, image), width in zip(axes, panels, widths, strict=True):
-        _show(ax, image, title, (width, dz))
-    _sides(axes)
-    _scale_bar(axes[0], dx)
-    _caption(figure, subject)
-    figure.savefig(path, dpi=_DPI, metadata={"Software": None}, format="png")
+    _draw(views, images.grid, subject, path)
 
 
-def write_contact_sheet(
-    previews: Sequence[Path], path: Path, *, columns: int = 2, width_px: int = 2400
+def write_preview_of_volumes(
+    ct: Volume, pet: Volume, subject: "Subject", path: Path
 ) -> None:
-    """Write several previews as one PNG, row by row.
+    """Write the preview of images read back from DICOM, CT [HU] and PET [SUV].
 
     Raises
     ------
     ValueError
-        If there is no preview.
+        If they lie on two grids.
+    """
+    if ct.grid != pet.grid:
+        raise ValueError("a preview needs CT and PET on one grid")
+    j = _middle_row(ct.grid)
+    views = _Views(
+        coronal_suv=pet.voxels.max(axis=1),
+        sagittal_suv=pet.voxels.max(axis=2),
+        slice_hu=ct.voxels[:, j],
+        slice_suv=pet.voxels[:, j],
+    )
+    _draw(views, ct.grid, subject, path)
+
+
+def panels_of(preview: Path) -> dict[str, "Image"]:
+    """Panels of a preview by their title, RGB, cut out where its metadata say.
+
+    Raises
+    ------
+    CohortError
+        If the file is no preview of this version of vct.
     """
     from PIL import Image
 
-    if not previews:
-        raise ValueError("a contact sheet needs at least one preview")
-    width = width_px // columns
-    tiles = [_scaled(preview, width) for preview in previews]
-    height = max(tile.height for tile in tiles)
-    rows = -(-len(tiles) // columns)
-    sheet = Image.new("RGB", (width * columns, height * rows), "white")
-    for index, tile in enumerate(tiles):
-        row, column = divmod(index, columns)
-        sheet.paste(tile, (column * width, row * height))
-    sheet.save(path, format="PNG")
+    try:
+        with Image.open(preview) as image:
+            boxes = json.loads(image.text[_PANELS_KEY])  # type: ignore[attr-defined]
+            return {name: image.convert("RGB").crop(box) for name, box in boxes.items()}
+    except (OSError, KeyError, AttributeError, ValueError) as error:
+        raise CohortError(
+            f"{preview} is missing, or no preview of this version of vct. Draw it "
+            f"again: vct preview {preview.parent.parent}"
+        ) from error
 
 
-def _scaled(path: Path, width: int) -> Any:
-    """Preview as an RGB image of the given width [pixels]."""
-    from PIL import Image
+@dataclass(frozen=True)
+class _Views:
+    """What the panels show, (k, j or i) each."""
 
-    with Image.open(path) as image:
-        height = round(image.height * width / image.width)
-        return image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
+    coronal_suv: np.ndarray
+    sagittal_suv: np.ndarray
+    slice_hu: np.ndarray
+    slice_suv: np.ndarray
 
 
-def _projections(images: StoredImages) -> tuple[np.ndarray, np.ndarray]:
-    """Coronal (k, i) and sagittal (k, j) maximum of the SUV.
+def _middle_row(grid: Grid) -> int:
+    """Row of the coronal slice through the middle of the body."""
+    return int(np.argmin(np.abs(grid.centers_mm(1))))
 
-    The step is one number per slice, so the maximum is taken over integers.
-    """
-    step = images.pet_suv_per_step[:, None]
-    stored = images.pet_stored
-    return stored.max(axis=1) * step, stored.max(axis=2) * step
+
+def _draw(views: _Views, grid: Grid, subject: "Subject", path: Path) -> None:
+    ct = _windowed(views.slice_hu, CT_WINDOW_HU)
+    suv = _windowed(views.slice_suv, SUV_WINDOW)
+    images = {
+        CORONAL_MIP: 1 - _windowed(views.coronal_suv, SUV_WINDOW),
+        SAGITTAL_MIP: 1 - _windowed(views.sagittal_suv, SUV_WINDOW),
+        CT_SLICE: ct,
+        FUSED_SLICE: _fused(ct, suv),
+    }
+    dz, dy, dx = grid.fov_mm
+    widths = (dx, dy, dx, dx)
+    figure, axes = _canvas(widths, dz)
+    for ax, (title, image), width in zip(axes, images.items(), widths, strict=True):
+        _show(ax, image, title, (width, dz))
+    _sides(axes)
+    _scale_bar(axes[0], dx)
+    _caption(figure, subject)
+    height_px = round(figure.bbox.height)
+    boxes = {
+        title: _box_px(ax, height_px) for title, ax in zip(images, axes, strict=True)
+    }
+    figure.savefig(
+        path,
+        dpi=_DPI,
+        metadata={"Software": None, _PANELS_KEY: json.dumps(boxes)},
+        format="png",
+    )
+
+
+def _box_px(ax: "Axes", height_px: int) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of a panel in a PNG of this height."""
+    box = ax.get_window_extent()
+    left, right = round(box.x0), round(box.x1)
+    return left, height_px - round(box.y1), right, height_px - round(box.y0)
 
 
 def _windowed(values: np.ndarray, window: tuple[float, float]) -> np.ndarray:

@@ -39,6 +39,7 @@ def measure(
     *,
     organs: OrganList = CURRENT_LIST,
     doubt: Tensor | None = None,
+    coverage: Tensor | None = None,
 ) -> Tensor:
     """Sums over every organ of one subject, float64, (rows, len(COLUMNS)).
 
@@ -54,9 +55,15 @@ def measure(
         What the labels tell apart; it fixes the rows, see ``measured``.
     doubt
         Of the segmentation, (organs,); None where labels are exact.
+    coverage
+        bool, (k, j, i): what the scan covers; None is everything. Voxels outside belong
+        to no organ, and those beside them are edge voxels.
     """
-    thresholds = _threshold_masks(hu, suv, grid)
-    columns = _columns(hu, suv)
+    thresholds = threshold_masks(hu, suv, grid)
+    columns = _columns(hu, suv, coverage)
+    if coverage is not None:
+        labels = labels * coverage
+        thresholds = [mask & coverage for mask in thresholds]
     tables = []
     for first in range(0, len(hu), _SLICES_AT_ONCE):
         part = slice(first, first + _SLICES_AT_ONCE)
@@ -79,34 +86,7 @@ def measure(
     return torch.cat([table[:count], torch.stack(grouped), table[count:]])
 
 
-def _columns(hu: Tensor, suv: Tensor) -> Tensor:
-    """What is summed in each voxel, (k, j·i, columns)."""
-    edge = torch.ones_like(hu)
-    edge[1:-1, 1:-1, 1:-1] = 0
-    values = (torch.ones_like(hu), suv, suv**2, hu, hu**2, _density_g_ml(hu), edge)
-    return torch.stack([v.flatten(1) for v in values], dim=2)
-
-
-def _padded(doubt: Tensor, table: Tensor) -> Tensor:
-    """Doubt of the organs, none for what thresholds find."""
-    return F.pad(doubt.double(), (0, len(table) - len(doubt)))
-
-
-def _united(table: Tensor, rows: list[int]) -> Tensor:
-    """Sums of rows, and the largest of their maxima; doubts may count twice."""
-    parts = torch.stack([table[row] for row in rows])
-    return torch.cat([parts[:, :-1].sum(dim=0), parts[:, -1:].amax(dim=0)])
-
-
-def _density_g_ml(hu: Tensor) -> Tensor:
-    """Mass density from HU: two straight lines through air, water and bone.
-
-    Slope above water after Schneider et al. 2000 (Phys Med Biol 45:459), rounded.
-    """
-    return torch.where(hu <= 0, 1 + hu / 1000, 1 + 0.0006 * hu).clamp_min(0)
-
-
-def _threshold_masks(hu: Tensor, suv: Tensor, grid: Grid) -> list[Tensor]:
+def threshold_masks(hu: Tensor, suv: Tensor, grid: Grid) -> list[Tensor]:
     """Body, lungs, fat, dense bone by HU; brain and bladder by SUV: no network.
 
     Lungs are air-like voxels of the chest, opened by about 10 mm, so that airways, skin
@@ -127,6 +107,46 @@ def _threshold_masks(hu: Tensor, suv: Tensor, grid: Grid) -> list[Tensor]:
         (suv > 3.0) & (z > 100.0),
         _hot(suv * (z < grid.origin_mm[0] + grid.fov_mm[0] / 3), least=4.0),
     ]
+
+
+def _columns(hu: Tensor, suv: Tensor, coverage: Tensor | None) -> Tensor:
+    """What is summed in each voxel, (k, j·i, columns)."""
+    edge = torch.ones_like(hu)
+    edge[1:-1, 1:-1, 1:-1] = 0
+    if coverage is not None:
+        edge = torch.maximum(edge, _beside(~coverage))
+    values = (torch.ones_like(hu), suv, suv**2, hu, hu**2, _density_g_ml(hu), edge)
+    return torch.stack([v.flatten(1) for v in values], dim=2)
+
+
+def _beside(mask: Tensor) -> Tensor:
+    """1 in voxels that share a face with the mask, or lie in it; float32."""
+    x = mask[None, None].float()
+    sizes = ((3, 1, 1), (1, 3, 1), (1, 1, 3))
+    pools = [
+        F.max_pool3d(x, size, stride=1, padding=[n // 2 for n in size])
+        for size in sizes
+    ]
+    return torch.stack(pools).amax(dim=0)[0, 0]
+
+
+def _padded(doubt: Tensor, table: Tensor) -> Tensor:
+    """Doubt of the organs, none for what thresholds find."""
+    return F.pad(doubt.double(), (0, len(table) - len(doubt)))
+
+
+def _united(table: Tensor, rows: list[int]) -> Tensor:
+    """Sums of rows, and the largest of their maxima; doubts may count twice."""
+    parts = torch.stack([table[row] for row in rows])
+    return torch.cat([parts[:, :-1].sum(dim=0), parts[:, -1:].amax(dim=0)])
+
+
+def _density_g_ml(hu: Tensor) -> Tensor:
+    """Mass density from HU: two straight lines through air, water and bone.
+
+    Slope above water after Schneider et al. 2000 (Phys Med Biol 45:459), rounded.
+    """
+    return torch.where(hu <= 0, 1 + hu / 1000, 1 + 0.0006 * hu).clamp_min(0)
 
 
 def _hot(suv: Tensor, least: float) -> Tensor:

@@ -5,7 +5,7 @@ from vct.spec.loading import load_spec
 from vct.spec.population import ArmSpec, Correlation, Population, Quota, Strata
 from vct.spec.presets import Preset, find_preset
 from vct.spec.protocol import Model, Output, Protocol, Sampler
-from vct.spec.schema import cohorts_folder, example, json_schema
+from vct.spec.schema import cohorts_folder, example, example_table, json_schema
 
 __all__ = [
     "ArmSpec",
@@ -21,6 +21,7 @@ __all__ = [
     "Strata",
     "cohorts_folder",
     "example",
+    "example_table",
     "find_preset",
     "json_schema",
     "load_spec",

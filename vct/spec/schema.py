@@ -41,3 +41,9 @@ def example(like: str = "quickstart") -> str:
         hint = suggestion(like, paths)
         raise SpecError(f"there is no example '{like}'; {hint}")
     return paths[like].read_text("utf-8")
+
+
+def example_table(like: str) -> Path | None:
+    """Table of fixed subjects that an example names, or None."""
+    path = cohorts_folder() / f"{like}.csv"
+    return path if path.is_file() else None

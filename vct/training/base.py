@@ -8,92 +8,110 @@ from torch import Tensor, nn
 
 from vct.cascade.checkpoint import architecture_from, load_stage
 from vct.cascade.condition import condition_vector, template_features
-from vct.cascade.resample import coarsen
 from vct.cascade.stage import SIGMA_DATA, BaseArchitecture, BaseStage
-from vct.diffusion.loss import denoising_loss, draw_sigma
+from vct.diffusion.loss import denoising_loss, noise_level
 from vct.diffusion.schedule import noise_levels
 from vct.diffusion.unet import channels_last
-from vct.training.cache import PhantomCache
+from vct.errors import SpecError
+from vct.training.cache import Images
+from vct.training.coarse import CoarseVolumes, factor_to
 from vct.training.config import TrainingConfig
+from vct.training.draws import Draws
 from vct.training.picture import picture_people, repeatable_noise, save_picture
 
-_FIT_BATCH = 16
 SIGMA_MAX = 200.0  # the modes hold what varies more than this
+_RIDGE = 1e-3
+_LEAST_SHARE = 0.1  # of scans, for a voxel's variance to be scaled up
 
 
-def forget(condition: Tensor, share: float, rng: torch.Generator) -> Tensor:
+def forget(condition: Tensor, share: float, draws: Draws) -> Tensor:
     """Height and BMI unknown in a random share of the rows."""
-    unknown = torch.rand(len(condition), 2, generator=rng, device=condition.device)
-    unknown = (unknown < share).to(condition.dtype)
+    forgotten = (draws.uniform(2) < share).to(condition.dtype)
+    unknown = torch.maximum(forgotten, condition[:, 4:])
     known = condition[:, 2:4] * (1 - unknown)
     return torch.cat([condition[:, :2], known, unknown], dim=1)
-
-
-class CoarseVolumes:
-    """The coarse side of the cache, in memory on the training device."""
-
-    def __init__(self, cache: PhantomCache, factor: int, device: str) -> None:
-        self.condition = cache.condition(cache.training).to(device)
-        self.encoded = torch.stack(
-            [
-                coarsen(fine[None].to(device).float(), factor)[0].half()
-                for fine in cache.volumes(cache.training)
-            ]
-        )
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for first in range(0, len(self.encoded), _FIT_BATCH):
-            rows = slice(first, first + _FIT_BATCH)
-            yield self.encoded[rows].float(), template_features(self.condition[rows])
 
 
 class BaseTask:
     """Denoise coarse residuals at random noise levels."""
 
-    def __init__(
-        self, config: TrainingConfig, cache: PhantomCache, device: str
-    ) -> None:
+    coverage: Tensor | None = None
+
+    def __init__(self, config: TrainingConfig, images: Images, device: str) -> None:
         self.config, self.device = config, device
         architecture = architecture_from(BaseArchitecture, config.architecture)
-        factor = cache.grid.shape[0] // architecture.shape[0]
-        self.spacing_mm = cache.grid.spacing_mm[0] * factor
-        self.volumes = CoarseVolumes(cache, factor, device)
+        factor = factor_to(architecture.shape, images.grid)
+        self.spacing_mm = images.grid.spacing_mm[0] * factor
+        self.volumes = CoarseVolumes(images, factor, device)
+        self.coverage = self.volumes.coverage
         self.stage = BaseStage(architecture).to(device)
         if config.initial_weights:
             load_stage(self.stage, config.initial_weights)
         else:
-            self.stage.template.fit(self.volumes, ridge=1e-3)
-            if self.stage.modes:
-                self.stage.modes.fit(self._residuals())
+            self._fit()
         channels_last(self.stage.network)
         if config.optimization.compile:
             self.stage.network.compile()
 
-    def _residuals(self) -> Iterator[Tensor]:
-        for encoded, features in self.volumes:
-            yield self.stage.template.to_residual(encoded, features)
+    def _fit(self) -> None:
+        """Template and modes, from what the scans cover."""
+        if self.coverage is None:
+            self.stage.template.fit(self.volumes, ridge=_RIDGE)
+        else:
+            self.stage.template.fit_covered(self.volumes.covered(), ridge=_RIDGE)
+        if self.stage.modes:
+            modes, count = len(self.stage.modes.sd), len(self.volumes.encoded)
+            if count <= modes:
+                raise SpecError(
+                    f"architecture.modes {modes} needs more than {modes} training "
+                    f"subjects, and there are {count}; ask for fewer modes, or 0"
+                )
+            self.stage.modes.fit(self._residuals())
 
-    def loss(self, batch_size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _residuals(self) -> Iterator[Tensor]:
+        """Residuals of the volumes, with every voxel's variance as if all covered it.
+
+        An uncovered voxel adds nothing to a covariance, so that the covered ones count
+        the more the fewer they are.
+        """
+        template = self.stage.template
+        if self.coverage is None:
+            for encoded, features in self.volumes:
+                yield template.to_residual(encoded, features)
+            return
+        covered = self.volumes.covered()
+        scale = covered.share().clamp_min(_LEAST_SHARE).rsqrt()
+        for encoded, features, coverage in covered:
+            yield template.to_residual(encoded, features) * coverage * scale
+
+    def loss(self, draws: Draws) -> tuple[Tensor, Tensor]:
         """Loss (b,) and ln σ (b,) of random training subjects."""
         config, volumes = self.config, self.volumes
-        rows = torch.randint(
-            len(volumes.encoded), (batch_size,), generator=rng, device=rng.device
-        )
-        condition = forget(volumes.condition[rows], config.unknown_share, rng)
+        rows = draws.integers(len(volumes.encoded))
+        condition = forget(volumes.condition[rows], config.unknown_share, draws)
         features = template_features(condition)
+        coverage = None if self.coverage is None else self.coverage[rows].float()
         with torch.no_grad():
             template = self.stage.template(features)
             encoded = volumes.encoded[rows].float()
             clean = self.stage.template.to_residual(encoded, features)
-        sigma = draw_sigma(
-            batch_size, p_mean=config.p_mean, p_std=config.p_std, generator=rng
-        )
-        noise = torch.randn(clean.shape, generator=rng, device=rng.device)
+            if coverage is not None:
+                clean = clean * coverage  # what is not covered holds the template
+        sigma = noise_level(draws.normal(), p_mean=config.p_mean, p_std=config.p_std)
 
         def denoise(x: Tensor, level: Tensor) -> Tensor:
-            return self.stage.denoise(x, level, condition=condition, template=template)
+            return self.stage.denoise(
+                x, level, condition=condition, template=template, coverage=coverage
+            )
 
-        loss = denoising_loss(denoise, clean, sigma, noise, sigma_data=SIGMA_DATA)
+        loss = denoising_loss(
+            denoise,
+            clean,
+            sigma,
+            draws.normal(*clean.shape[1:]),
+            sigma_data=SIGMA_DATA,
+            weight=coverage,
+        )
         return loss, sigma.log()
 
     @torch.no_grad()

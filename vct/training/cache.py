@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -28,6 +29,37 @@ from vct.training.people import Person, draw_person
 # Written in this order: the last one says complete. Labels of a shorter organ list are
 # not found, so that they are rendered anew instead of being read wrongly.
 PARTS = ("encoded", f"labels{len(ORGANS)}")
+
+
+class Images(Protocol):
+    """Encoded images with the demographics of their people: what stages train on."""
+
+    @property
+    def grid(self) -> Grid:
+        """Voxel grid of every image."""
+
+    @property
+    def training(self) -> range:
+        """Indices of training subjects."""
+
+    @property
+    def held_out(self) -> range:
+        """Indices of subjects no network was trained on."""
+
+    def condition(self, indices: range) -> Tensor:
+        """Condition vectors, (n, 6)."""
+
+    def encoded(self, index: int) -> Tensor:
+        """Encoded volume, (2, k, j, i)."""
+
+    def slab(self, index: int, first: int, last: int) -> Tensor:
+        """Slices ``first`` to before ``last`` of it."""
+
+    def coverage(self, index: int) -> Tensor | None:
+        """Where the scan covers the field, bool, (k, j, i); None is everywhere."""
+
+    def volumes(self, indices: range) -> Iterator[Tensor]:
+        """Encoded volumes one after another."""
 
 
 def person_of(seed: int, index: int) -> Person:
@@ -122,6 +154,14 @@ class PhantomCache:
     def labels(self, index: int) -> Tensor:
         """Organ labels, uint8, (k, j, i)."""
         return self._read(index, PARTS[1])
+
+    def slab(self, index: int, first: int, last: int) -> Tensor:
+        """Slices ``first`` to before ``last`` of ``encoded``."""
+        return self.encoded(index)[:, first:last]
+
+    def coverage(self, index: int) -> Tensor | None:
+        """None: a phantom fills the field."""
+        return None
 
     def volumes(self, indices: range) -> Iterator[Tensor]:
         """Encoded volumes one after another."""

@@ -152,7 +152,9 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
-    cache = build_cache(load_config(args.config, "segmenter").data, device=args.device)
+    cache = build_cache(
+        load_config(args.config, "segmenter").phantoms, device=args.device
+    )
     segmenter = read_segmenter(args.weights)
     phantoms = calibration_phantoms(cache)
     segmenter = calibrated(segmenter, cache, phantoms, args.device)

@@ -1,19 +1,30 @@
 """What a training run is, as YAML: one file a stage."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+)
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from vct.errors import SpecError
 
+CONFIGS = Path(__file__).parent / "configs"
 StageName = Literal["base", "superres", "segmenter"]
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Edges = tuple[float, float]
 
 
 class PhantomData(_Strict):
@@ -25,6 +36,43 @@ class PhantomData(_Strict):
     seed: int = 1
     spacing_mm: float = Field(default=4.0, gt=0)
     workers: int = Field(default=1, gt=0)
+
+
+class PreparedData(_Strict):
+    """Studies of patients, written by ``vct autopet prepare``.
+
+    ``window_mm`` keeps a part of the field: low and high edge along z, y and x [mm].
+    Slices that fewer than ``min_subjects_per_slice`` training studies cover are named
+    in the card.
+    """
+
+    prepared: Path
+    window_mm: tuple[Edges, Edges, Edges] | None = None
+    min_subjects_per_slice: int = Field(default=100, gt=0)
+
+
+def _kind_of_data(values: Any) -> str | None:
+    """Which data a config names, by the key that only they have."""
+    if isinstance(values, _Strict):
+        return "prepared" if isinstance(values, PreparedData) else "phantoms"
+    if not isinstance(values, dict):
+        return None
+    if "prepared" in values:
+        return "prepared"
+    return "phantoms" if "folder" in values or "subjects" in values else None
+
+
+TrainingData = Annotated[
+    Annotated[PhantomData, Tag("phantoms")] | Annotated[PreparedData, Tag("prepared")],
+    Discriminator(
+        _kind_of_data,
+        custom_error_type="no_data",
+        custom_error_message=(
+            "name phantoms by 'folder' and 'subjects', or studies that 'vct autopet "
+            "prepare' wrote by 'prepared'"
+        ),
+    ),
+]
 
 
 class Optimization(_Strict):
@@ -57,7 +105,7 @@ class TrainingConfig(_Strict):
     """One stage's training: data, architecture, optimization, noise."""
 
     stage: StageName
-    data: PhantomData
+    data: TrainingData
     architecture: dict[str, Any] = Field(default_factory=dict)
     optimization: Optimization = Optimization()
     reporting: Reporting = Reporting()
@@ -71,9 +119,55 @@ class TrainingConfig(_Strict):
     base_pass_share: float = Field(default=0.0, ge=0, le=1)
     initial_weights: Path | None = None
 
+    @property
+    def phantoms(self) -> PhantomData:
+        """The phantoms to train on.
 
-def load_config(path: Path, stage: StageName) -> TrainingConfig:
+        Raises
+        ------
+        SpecError
+            If the data are of patients, whose organs nobody has labeled.
+        """
+        if isinstance(self.data, PhantomData):
+            return self.data
+        raise SpecError(
+            f"the {self.stage} needs phantoms, whose organs are known, and the config "
+            f"names studies of patients ({self.data.prepared}); train it with "
+            "segmenter-4mm.yaml, or publish with the segmenter of a bundled model"
+        )
+
+
+def find_config(name: str | Path) -> Path:
+    """A training YAML by its path, or a preset of ours by its name.
+
+    Raises
+    ------
+    SpecError
+        If it is neither.
+    """
+    path = Path(name)
+    if path.suffix or len(path.parts) > 1 or path.exists():
+        return path
+    preset = CONFIGS / f"{name}.yaml"
+    if preset.is_file():
+        return preset
+    known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.yaml")))
+    raise SpecError(f"{name}: neither a file nor a preset; presets are {known}")
+
+
+def load_config(
+    path: Path, stage: StageName, *, data: Path | None = None
+) -> TrainingConfig:
     """Read a training YAML.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    stage
+        Which it must train.
+    data
+        Folder of the data, instead of the one it names.
 
     Raises
     ------
@@ -82,6 +176,8 @@ def load_config(path: Path, stage: StageName) -> TrainingConfig:
     """
     try:
         values = YAML(typ="safe", pure=True).load(path.read_text())
+        if data is not None and isinstance(values, dict):
+            values["data"] = _elsewhere(values.get("data"), data)
         config = TrainingConfig.model_validate(values)
     except FileNotFoundError:
         raise SpecError(f"{path}: there is no such training config") from None
@@ -98,3 +194,9 @@ def load_config(path: Path, stage: StageName) -> TrainingConfig:
             f"{path}: trains stage {config.stage!r}, but {stage!r} was asked for"
         )
     return config
+
+
+def _elsewhere(values: Any, folder: Path) -> Any:
+    """The config's data, in another folder."""
+    key = "prepared" if _kind_of_data(values) == "prepared" else "folder"
+    return {**values, key: folder} if isinstance(values, dict) else values

@@ -1,12 +1,9 @@
 """The training loop: steps, averages, checkpoints, resume, log; any stage, any device.
 
-Started by torchrun it trains in parallel (DDP): each process draws its own samples.
+Started by torchrun it trains in parallel (DDP). Which samples make a step depends on
+the size of the whole step alone, not on how many processes share it.
 """
 
-import json
-import math
-import time
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,9 +15,11 @@ from torch.nn.parallel import DistributedDataParallel
 from vct.cascade.checkpoint import save_stage
 from vct.diffusion.ema import Ema
 from vct.training.config import Optimization, TrainingConfig
-from vct.training.parallel import Place, any_of_all, leave
-
-Log = Callable[[str], None]
+from vct.training.draws import Draws
+from vct.training.parallel import Place, agree, leave
+from vct.training.schedule import RunState, Schedule
+from vct.training.stats import Log, Stats
+from vct.training.stopping import TrainingStopped, stop_request
 
 
 class Task(Protocol):
@@ -30,7 +29,7 @@ class Task(Protocol):
     def stage(self) -> nn.Module:
         """What is trained."""
 
-    def loss(self, batch_size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    def loss(self, draws: Draws) -> tuple[Tensor, Tensor]:
         """Loss (b,) and ln σ (b,) of a fresh batch; the latter groups the log."""
 
     def picture(self, stage: nn.Module, path: Path) -> None:
@@ -45,8 +44,8 @@ class _LossModule(nn.Module):
         self.stage = task.stage
         self._loss = task.loss
 
-    def forward(self, batch_size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        return self._loss(batch_size, rng)
+    def forward(self, draws: Draws) -> tuple[Tensor, Tensor]:
+        return self._loss(draws)
 
 
 def train_loop(
@@ -62,211 +61,156 @@ def train_loop(
     """Train until the samples or the minutes are used up; export averaged weights.
 
     Writes ``stats.jsonl``, ``checkpoint.pt`` (training state), ``samples-*.png`` and
-    ``<stage>.safetensors`` (EMA) under ``out``.
+    ``<stage>.safetensors`` (EMA) under ``out``, which all processes must see.
+
+    Raises
+    ------
+    TrainingStopped
+        If SIGTERM or Ctrl-C came; the checkpoint is then written.
     """
-    how = config.optimization
-    rank, world, device = place.rank, place.world, place.device
-    model = _LossModule(task)
-    ema = Ema(task.stage, decay=how.ema_decay)
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(
-        parameters, lr=how.learning_rate, weight_decay=how.weight_decay
-    )
-    rng = torch.Generator(device)
-    rng.manual_seed(how.seed * 1000 + rank)
-    state = _State(rng)
-    out.mkdir(parents=True, exist_ok=True)
-    checkpoint = out / f"checkpoint{rank or ''}.pt"
-    if resume and checkpoint.exists():
-        _load(checkpoint, state, task.stage, ema, optimizer)
-        log(f"resumed at {state.samples} samples, {state.minutes:.1f} minutes")
-    run: nn.Module = DistributedDataParallel(model) if world > 1 else model
-    budget = _Budget(how, max_minutes, state)
-    stats = _Stats(out / "stats.jsonl", log) if rank == 0 else None
-
-    while not any_of_all(budget.progress() >= 1, place):
-        for group in optimizer.param_groups:
-            group["lr"] = how.learning_rate * budget.rate()
-        for micro in range(how.accumulate):
-            last = micro == how.accumulate - 1
-            sync = nullcontext() if last or world == 1 else run.no_sync()  # type: ignore[operator]
-            with sync, _autocast(how, device):
-                loss, log_sigma = run(how.batch_size, rng)
-            (loss.mean() / how.accumulate).backward()
-            if stats:
-                stats.add(loss.detach(), log_sigma.detach())
-        norm = nn.utils.clip_grad_norm_(parameters, how.gradient_norm)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        ema.update(task.stage)
-        state.steps += 1
-        state.samples += how.batch_size * how.accumulate * world
-        if stats and state.steps % config.reporting.log_every_steps == 0:
-            state.minutes = budget.minutes()
-            stats.write(state, float(norm), budget.rate())
-        if rank == 0 and budget.due("pictures", config.reporting.pictures_minutes):
-            task.picture(ema.module, out / f"samples-{state.samples:08d}.png")
-        if budget.due("checkpoint", config.reporting.checkpoint_minutes):
-            state.minutes = budget.minutes()
-            _save(checkpoint, state, task.stage, ema, optimizer)
-    state.minutes = budget.minutes()
-    _save(checkpoint, state, task.stage, ema, optimizer)
-    if rank == 0:
-        save_stage(ema.module, out / f"{config.stage}.safetensors")
-        task.picture(ema.module, out / f"samples-{state.samples:08d}.png")
-        log(f"{state.samples} samples in {state.minutes:.1f} minutes")
+    run = _Run(task, config, out, place=place)
+    if resume and run.checkpoint.exists():
+        run.load()
+        if run.first:
+            log(
+                f"resumed at {run.state.samples} samples, "
+                f"{run.state.minutes:.1f} minutes"
+            )
+    with stop_request() as request:
+        run.start(max_minutes, log)
+        while True:
+            votes = [run.schedule.ended(), request.made, run.due_to_save()]
+            share, (ended, asked, save) = agree(run.schedule.share(), votes, place)
+            if ended or asked or save:
+                run.save()
+            if ended or asked:
+                break
+            run.step(share)
+            run.report()
     leave(place)
+    if not ended:
+        raise TrainingStopped(f"saved at {run.state.samples} samples")
+    if run.first:
+        run.export()
+        log(f"{run.state.samples} samples in {run.state.minutes:.1f} minutes")
 
 
-class _State:
-    """Where a run stands."""
-
-    def __init__(self, rng: torch.Generator) -> None:
-        self.rng = rng
-        self.steps = 0
-        self.samples = 0
-        self.minutes = 0.0
-
-
-class _Budget:
-    """Samples and wall clock: how far the run is, and what is due."""
+class _Run:
+    """The parts of a run, and what is done with them at every step."""
 
     def __init__(
-        self, how: Optimization, max_minutes: float | None, state: _State
+        self, task: Task, config: TrainingConfig, out: Path, *, place: Place
     ) -> None:
-        self._how, self._state = how, state
-        self._max_minutes = max_minutes or how.max_minutes
-        if self._max_minutes is None and how.max_samples is None:
-            raise ValueError("a run needs max_samples or max_minutes")
-        self._before = state.minutes
-        self._start = time.monotonic()
-        self._last: dict[str, float] = {}
-
-    def minutes(self) -> float:
-        """Minutes trained, earlier runs included."""
-        return self._before + (time.monotonic() - self._start) / 60
-
-    def progress(self) -> float:
-        """0 at the start, 1 when either budget is used up."""
-        shares = [0.0]
-        if self._how.max_samples:
-            shares.append(self._state.samples / self._how.max_samples)
-        if self._max_minutes:
-            shares.append(self.minutes() / self._max_minutes)
-        return max(shares)
-
-    def rate(self) -> float:
-        """Share of the learning rate: warm-up, flat, linear decay to zero."""
-        warm = (self._state.steps + 1) / max(self._how.warmup_steps, 1)
-        done, start = self.progress(), self._how.decay_from
-        decay = 1.0 if done < start else (1 - done) / max(1 - start, 1e-9)
-        return min(1.0, warm) * max(decay, 0.01)
-
-    def due(self, name: str, every_minutes: float) -> bool:
-        """Whether ``every_minutes`` have passed since this was last due."""
-        now = time.monotonic()
-        last = self._last.setdefault(name, self._start)
-        if now - last < every_minutes * 60:
-            return False
-        self._last[name] = now
-        return True
-
-
-class _Stats:
-    """Loss by noise level, a line of JSON at a time; sums stay on the device."""
-
-    def __init__(self, path: Path, log: Log) -> None:
-        self._path, self._log = path, log
-        self._edges = torch.linspace(-4, 4, 9)
-        self._losses: list[Tensor] = []
-        self._levels: list[Tensor] = []
-        self._since = time.monotonic()
-
-    def add(self, loss: Tensor, log_sigma: Tensor) -> None:
-        """Remember a batch."""
-        self._losses.append(loss)
-        self._levels.append(log_sigma)
-
-    def write(self, state: _State, gradient_norm: float, rate: float) -> None:
-        """Append a line and forget what it summed."""
-        loss = torch.cat(self._losses).float().cpu()
-        levels = torch.bucketize(torch.cat(self._levels).float().cpu(), self._edges)
-        by_level = {
-            _level_name(self._edges, n): round(float(loss[levels == n].mean()), 5)
-            for n in levels.unique().tolist()
-        }
-        now = time.monotonic()
-        line: dict[str, Any] = {
-            "samples": state.samples,
-            "minutes": round(state.minutes, 3),
-            "loss": round(float(loss.mean()), 5),
-            "gradient_norm": round(gradient_norm, 4),
-            "rate": round(rate, 4),
-            "samples_per_second": round(len(loss) / (now - self._since), 2),
-            "loss_by_log_sigma": by_level,
-        }
-        if not math.isfinite(line["loss"]):
-            raise FloatingPointError(
-                f"the loss is {line['loss']} after {state.samples} samples; "
-                "lower the learning rate or train in fp32"
-            )
-        with self._path.open("a") as stream:
-            stream.write(json.dumps(line) + "\n")
-        self._log(
-            f"{state.samples:>8} samples {state.minutes:6.1f} min "
-            f"loss {line['loss']:.4f} {line['samples_per_second']:.1f}/s"
+        self.task, self.config, self.out, self.place = task, config, out, place
+        self.first = place.rank == 0
+        self.how = how = config.optimization
+        self.state = RunState()
+        self.ema = Ema(task.stage, decay=how.ema_decay)
+        self.model = _LossModule(task)
+        self.parameters = [p for p in self.model.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(
+            self.parameters, lr=how.learning_rate, weight_decay=how.weight_decay
         )
-        self._losses, self._levels, self._since = [], [], now
+        out.mkdir(parents=True, exist_ok=True)
+        self.checkpoint = out / "checkpoint.pt"
+        self._sums: Tensor | None = None
 
+    def start(self, max_minutes: float | None, log: Log) -> None:
+        """Start the clock, the log, and the processes' common work."""
+        self.schedule = Schedule(self.how, max_minutes, self.state)
+        self.stats = Stats(self.out, self.state, self.place, log)
+        if self._sums is not None:
+            self.stats.restore(self._sums)
+        self.watched: nn.Module = self.model
+        if self.place.world > 1:
+            # Buffers are fitted before the first step and never change.
+            self.watched = DistributedDataParallel(self.model, broadcast_buffers=False)
 
-def _level_name(edges: Tensor, n: int) -> str:
-    low = "-inf" if n == 0 else f"{edges[n - 1]:g}"
-    high = "inf" if n == len(edges) else f"{edges[n]:g}"
-    return f"{low}..{high}"
+    def step(self, share: float) -> None:
+        """One step of the optimizer, over all processes and accumulated batches."""
+        how, world = self.how, self.place.world
+        self.rate = self.schedule.rate(share)
+        for group in self.optimizer.param_groups:
+            group["lr"] = how.learning_rate * self.rate
+        for micro in range(how.accumulate):
+            last = micro == how.accumulate - 1
+            sync = nullcontext() if last or world == 1 else self.watched.no_sync()  # type: ignore[operator]
+            draws = self._draws(micro)
+            with sync, _autocast(how, self.place.device):
+                loss, log_sigma = self.watched(draws)
+            (loss.mean() / how.accumulate).backward()
+            self.stats.add(loss.detach(), log_sigma.detach())
+        self.norm = nn.utils.clip_grad_norm_(self.parameters, how.gradient_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.ema.update(self.task.stage)
+        self.state.steps += 1
+        self.state.samples += how.batch_size * how.accumulate * world
+
+    def _draws(self, micro: int) -> Draws:
+        """This process's part of the step's samples, which are numbered through."""
+        how, place = self.how, self.place
+        part = micro * place.world + place.rank
+        number = self.state.samples + part * how.batch_size
+        return Draws(how.seed, number, how.batch_size, place.device)
+
+    def report(self) -> None:
+        """Log line and picture, each when it is due."""
+        how = self.config.reporting
+        if self.state.steps % how.log_every_steps == 0:
+            self.state.minutes = self.schedule.minutes()
+            self.stats.write(self.state, float(self.norm), self.rate)
+        if self.first and self.schedule.due("pictures", how.pictures_minutes):
+            self._picture()
+
+    def due_to_save(self) -> bool:
+        """Whether the first process's clock says so."""
+        every = self.config.reporting.checkpoint_minutes
+        return self.first and self.schedule.due("checkpoint", every)
+
+    def export(self) -> None:
+        """Averaged weights and their picture."""
+        save_stage(self.ema.module, self.out / f"{self.config.stage}.safetensors")
+        self._picture()
+
+    def _picture(self) -> None:
+        name = f"samples-{self.state.samples:08d}.png"
+        self.task.picture(self.ema.module, self.out / name)
+
+    def save(self) -> None:
+        """Write the checkpoint; every process calls this, the first one writes."""
+        self.state.minutes = self.schedule.minutes()
+        sums = self.stats.sums()
+        if not self.first:
+            return
+        partial = self.checkpoint.with_suffix(".partial")
+        torch.save(
+            {
+                **vars(self.state),
+                "stage": self.task.stage.state_dict(),
+                "ema": self.ema.module.state_dict(),
+                "ema_steps": self.ema.steps,
+                "optimizer": self.optimizer.state_dict(),
+                "stats": sums,
+            },
+            partial,
+        )
+        partial.rename(self.checkpoint)
+
+    def load(self) -> None:
+        """Go on where the checkpoint stands."""
+        saved = torch.load(
+            self.checkpoint, map_location=self.place.device, weights_only=True
+        )
+        for name in vars(self.state):
+            setattr(self.state, name, saved[name])
+        self.task.stage.load_state_dict(saved["stage"])
+        self.ema.module.load_state_dict(saved["ema"])
+        self.ema.steps = saved["ema_steps"]
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self._sums = saved.get("stats")
 
 
 def _autocast(how: Optimization, device: str) -> Any:
     kind = torch.device(device).type
     return torch.autocast(kind, torch.bfloat16, enabled=how.precision == "bf16")
-
-
-def _save(
-    path: Path,
-    state: _State,
-    stage: nn.Module,
-    ema: Ema,
-    optimizer: torch.optim.Optimizer,
-) -> None:
-    partial = path.with_suffix(".partial")
-    torch.save(
-        {
-            "steps": state.steps,
-            "samples": state.samples,
-            "minutes": state.minutes,
-            "rng": state.rng.get_state(),
-            "stage": stage.state_dict(),
-            "ema": ema.module.state_dict(),
-            "ema_steps": ema.steps,
-            "optimizer": optimizer.state_dict(),
-        },
-        partial,
-    )
-    partial.rename(path)
-
-
-def _load(
-    path: Path,
-    state: _State,
-    stage: nn.Module,
-    ema: Ema,
-    optimizer: torch.optim.Optimizer,
-) -> None:
-    device = next(stage.parameters()).device
-    saved = torch.load(path, map_location=device, weights_only=True)
-    state.steps, state.samples = saved["steps"], saved["samples"]
-    state.minutes = saved["minutes"]
-    state.rng.set_state(saved["rng"].cpu())
-    stage.load_state_dict(saved["stage"])
-    ema.module.load_state_dict(saved["ema"])
-    ema.steps = saved["ema_steps"]
-    optimizer.load_state_dict(saved["optimizer"])

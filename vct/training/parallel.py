@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,31 @@ def wait_for_all(place: Place) -> None:
         dist.barrier()
 
 
-def any_of_all(here: bool, place: Place) -> bool:
-    """Whether any process says yes: clocks differ, and all must stop together."""
+def agree(share: float, votes: list[bool], place: Place) -> tuple[float, list[bool]]:
+    """The first process's share of the run, and what any process votes for.
+
+    Clocks differ: a learning rate by each process's own clock would let the weights
+    drift apart, and a process that stops alone leaves the others waiting.
+    """
     if place.world == 1:
-        return here
-    votes = torch.tensor(float(here), device=place.device)
-    dist.all_reduce(votes, dist.ReduceOp.MAX)
-    return bool(votes.item())
+        return share, votes
+    told = torch.tensor(
+        [share if place.rank == 0 else 0.0, *votes],
+        dtype=torch.float64,
+        device=place.device,
+    )
+    dist.all_reduce(told, dist.ReduceOp.MAX)
+    share, *counted = told.tolist()
+    return share, [bool(vote) for vote in counted]
+
+
+def sum_of_all(values: Tensor, place: Place) -> Tensor:
+    """Sum of every process's tensor."""
+    if place.world == 1:
+        return values
+    values = values.clone()
+    dist.all_reduce(values)
+    return values
 
 
 def leave(place: Place) -> None:

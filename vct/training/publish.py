@@ -1,44 +1,42 @@
-"""Three finished runs to a model folder: weights, hashes, card.
+"""Finished runs to a model folder: weights, hashes, card.
 
     python -m vct.training.publish --superres superres-4mm --device-name "one H100" \
         -o trained_models/whole-body-4mm
     python -m vct.training.publish --superres superres-2mm --device-name "one H100" \
         --share trained_models/whole-body-4mm -o trained_models/whole-body-2mm
+    python -m vct.training.publish --base h100-base --superres h100-superres \
+        --device-name "one H100" --licence "AutoPET is CC BY 4.0; ..." \
+        -o models/autopet-2mm
 
 A run lies in a folder named as its config. ``--share`` leaves base stage and segmenter
-in the model that has them already.
+in the model that has them already. Nobody has labeled the organs of prepared studies: a
+model of patients takes the segmenter of another model, marked as unvalidated.
 """
 
 import argparse
-import json
 import os
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from vct.cascade import Cascade, StageSampler
-from vct.cascade.stage import load_superres
+from vct.cascade import Cascade
 from vct.errors import ModelError
-from vct.grid import whole_body_grid
-from vct.models import ModelCard, load_card
+from vct.models import ModelCard, find_model, load_card
 from vct.provenance import sha256_of_file
-from vct.training.base import SIGMA_MAX
-from vct.training.cache import build_cache
-from vct.training.config import StageName, TrainingConfig, load_config
-from vct.training.evaluate import segmenter_accuracy
-from vct.training.people import CONDITIONING_RANGES
-
-STAGES: tuple[StageName, ...] = ("base", "superres", "segmenter")
-TRAINED_ON = (
-    "Digital phantoms: computer-drawn anatomy whose organ volumes and uptake follow "
-    "measured people (hedyPET fits, published AutoPET means); no patient image was "
-    "used."
+from vct.training.cache import PhantomCache, build_cache
+from vct.training.card import (
+    UNVALIDATED,
+    FinishedStage,
+    card_of,
+    training_of,
+    write_card,
 )
-VERSION = "0.2.0"
-BASE_SAMPLER = StageSampler("heun", 18, 0.01, SIGMA_MAX)
-SUPERRES_SAMPLER = StageSampler("dpmpp2m", 6, 0.02, 15.0)
-AUGMENTATION = 0.1
+from vct.training.config import CONFIGS, PreparedData, StageName, load_config
+from vct.training.evaluate import segmenter_accuracy
+
+SEGMENTER_OF = "whole-body-4mm"
+ELSEWHERE = "; it learned positions in the whole field, not in the model's window"
 
 
 def publish(
@@ -51,8 +49,10 @@ def publish(
     device: str,
     notes: list[str],
     share: Path | None = None,
+    segmenter_of: str = SEGMENTER_OF,
+    licence: str | None = None,
 ) -> ModelCard:
-    """Assemble a model folder and measure its segmenter on held-out phantoms.
+    """Assemble a model folder; measure a segmenter of ours on held-out phantoms.
 
     Parameters
     ----------
@@ -72,15 +72,40 @@ def publish(
         What the runs' own records do not say, for the card.
     share
         Model folder beside ``out`` that holds the same base stage and segmenter.
+    segmenter_of
+        Model whose segmenter a model of patients takes.
+    licence
+        Sentence that a model of patients must have.
+
+    Raises
+    ------
+    ModelError
+        If a run is incomplete, or a model of patients has no licence.
     """
     out.mkdir(parents=True, exist_ok=True)
-    stages = [_stage(s, runs, names[s], configs, out, share) for s in STAGES]
-    card = _card(out, stages, device_name=device_name)
-    card["training"]["notes"] = notes
-    _write(card, out)
+
+    def finished(stage: StageName) -> FinishedStage:
+        return _finished(stage, runs, names[stage], configs, out, share)
+
+    base, superres = finished("base"), finished("superres")
+    said = {"machine": device_name, "notes": notes, "licence": licence}
+    if any(isinstance(s.config.data, PreparedData) for s in (base, superres)):
+        taken = _taken_segmenter(find_model(segmenter_of), out)
+        if isinstance(superres.config.data, PreparedData):
+            whole = superres.config.data.window_mm is None
+            taken["validation"] += "" if whole else ELSEWHERE
+        write_card(card_of(out, base, superres, taken, **said), out)  # type: ignore[arg-type]
+        return load_card(out)
+    segmenter = finished("segmenter")
+    ours = {
+        "file": segmenter.file,
+        "spacing_mm": segmenter.config.phantoms.spacing_mm,
+    }
+    card = card_of(out, base, superres, ours, **said)  # type: ignore[arg-type]
+    card["training"]["segmenter"] = training_of(segmenter)
+    write_card(card, out)
     cascade = Cascade.load(load_card(out), device=device)
-    data = {s.name: s.config.data for s in stages}["superres"]
-    cache = build_cache(data, device=device, held_out_only=True)
+    cache = build_cache(superres.config.phantoms, device=device, held_out_only=True)
     card["metrics"] = {
         "segmenter_on_held_out_phantoms": _accuracy(cascade, cache, False),
         "segmenter_on_held_out_phantoms_through_cascade": _accuracy(
@@ -88,98 +113,51 @@ def publish(
         ),
         "held_out_phantoms": len(cache.held_out),
     }
-    _write(card, out)
+    write_card(card, out)
     return load_card(out)
 
 
-@dataclass(frozen=True)
-class _Stage:
-    """One finished run: its config, its record, and its weights as the card names."""
-
-    name: StageName
-    config: TrainingConfig
-    run: Path
-    file: str
-
-
-def _stage(
+def _finished(
     stage: StageName,
     runs: Path,
     name: str,
     configs: Path,
     out: Path,
     share: Path | None,
-) -> _Stage:
+) -> FinishedStage:
     weights = f"{stage}.safetensors"
     run = runs / name
     config = load_config(configs / f"{name}.yaml", stage)
+    if not (run / weights).is_file():
+        raise ModelError(
+            f"{run / weights} is missing: train it with 'vct train {stage} --config "
+            f"{name} -o {run}'"
+        )
     if share is None or stage == "superres":
         shutil.copyfile(run / weights, out / weights)
-        return _Stage(stage, config, run, weights)
+        return FinishedStage(stage, config, run, weights)
     if sha256_of_file(share / weights) != sha256_of_file(run / weights):
         raise ModelError(
             f"{share / weights} is not what {run} trained; publish that model first"
         )
-    return _Stage(stage, config, run, os.path.relpath(share / weights, out))
+    return FinishedStage(stage, config, run, os.path.relpath(share / weights, out))
 
 
-def _card(out: Path, stages: list[_Stage], *, device_name: str) -> dict[str, Any]:
-    base, superres, segmenter = stages
-    grid = whole_body_grid(superres.config.data.spacing_mm)
-    factor = load_superres(out / superres.file).architecture.factor
+def _taken_segmenter(model: ModelCard, out: Path) -> dict[str, Any]:
+    """The segmenter of another model, copied, as the card names it."""
+    shutil.copyfile(
+        model.folder / model.segmenter["file"], out / "segmenter.safetensors"
+    )
+    spacing_mm = model.segmenter.get("spacing_mm", model.grid.spacing_mm[0])
     return {
-        "name": out.name,
-        "version": VERSION,
-        "summary": (
-            f"Whole-body FDG PET and CT at {grid.spacing_mm[0]:g} mm from age, sex, "
-            f"height and BMI; base stage at {grid.spacing_mm[0] * factor:g} mm."
-        ),
-        "trained_on": TRAINED_ON,
-        "licence": "Apache-2.0",
-        "grid": {
-            "shape": list(grid.shape),
-            "spacing_mm": list(grid.spacing_mm),
-            "origin_mm": list(grid.origin_mm),
-        },
-        "conditioning_ranges": {k: list(v) for k, v in CONDITIONING_RANGES.items()},
-        "protocol": {
-            "injected_mbq_per_kg": [2.0, 6.0],
-            "uptake_min": [50.0, 75.0],
-            "scanner": "PET resolution 5-6 mm FWHM, 120 kV portal-venous CT",
-        },
-        "files": {s.file: sha256_of_file(out / s.file) for s in stages},
-        "base": {"file": base.file, "sampler": asdict(BASE_SAMPLER)},
-        "superres": {
-            "file": superres.file,
-            "sampler": asdict(SUPERRES_SAMPLER),
-            "augmentation": AUGMENTATION,
-            "tile": None,
-        },
-        "segmenter": {
-            "file": segmenter.file,
-            "spacing_mm": segmenter.config.data.spacing_mm,
-        },
-        "training": {
-            "machine": device_name,
-            **{stage.name: _training(stage) for stage in stages},
-        },
+        "file": "segmenter.safetensors",
+        "spacing_mm": spacing_mm,
+        "from": f"{model.name} {model.version}",
+        "validation": UNVALIDATED,
     }
 
 
-def _training(stage: _Stage) -> dict[str, Any]:
-    config = stage.config
-    last = json.loads((stage.run / "stats.jsonl").read_text().splitlines()[-1])
-    keep = ("samples", "minutes", "loss", "loss_by_log_sigma")
-    return {
-        "config": stage.run.name,
-        "phantoms": config.data.subjects,
-        **{key: last[key] for key in keep},
-        "architecture": config.architecture,
-        "optimization": config.optimization.model_dump(exclude_none=True),
-    }
-
-
-def _accuracy(cascade: Cascade, cache: Any, through: bool) -> dict[str, Any]:
+def _accuracy(cascade: Cascade, cache: PhantomCache, through: bool) -> dict[str, Any]:
     table = segmenter_accuracy(cascade, cache, through_cascade=through)
     return {
         organ: {key: round(value, 4) for key, value in asdict(row).items()}
@@ -187,24 +165,17 @@ def _accuracy(cascade: Cascade, cache: Any, through: bool) -> dict[str, Any]:
     }
 
 
-def _write(card: dict[str, Any], out: Path) -> None:
-    from ruamel.yaml import YAML
-
-    yaml = YAML()
-    yaml.width = 88
-    with (out / "card.yaml").open("w") as stream:
-        yaml.dump(json.loads(json.dumps(card)), stream)
-
-
 def main() -> None:
     """Command line of this module."""
     parser = argparse.ArgumentParser(description="Runs to a model folder.")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
-    parser.add_argument("--configs", type=Path, default=Path("vct/training/configs"))
+    parser.add_argument("--configs", type=Path, default=CONFIGS)
     parser.add_argument("--base", default="base-8mm")
     parser.add_argument("--superres", required=True)
     parser.add_argument("--segmenter", default="segmenter-4mm")
+    parser.add_argument("--segmenter-of", default=SEGMENTER_OF)
     parser.add_argument("--share", type=Path)
+    parser.add_argument("--licence")
     parser.add_argument("--device-name", required=True)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--note", action="append", default=[])
@@ -223,6 +194,8 @@ def main() -> None:
         device=args.device,
         notes=args.note,
         share=args.share,
+        segmenter_of=args.segmenter_of,
+        licence=args.licence,
     )
 
 

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vct.training.config import StageName, load_config
+from vct.training.config import PreparedData, StageName, TrainingConfig, load_config
 
 if TYPE_CHECKING:
-    from vct.training.loop import Log
+    from vct.training.loop import Task
+    from vct.training.parallel import Place
+    from vct.training.stats import Log
 
 
 def train(
@@ -15,6 +17,7 @@ def train(
     config: Path,
     *,
     out: Path,
+    data: Path | None = None,
     device: str = "cpu",
     resume: bool = True,
     max_minutes: float | None = None,
@@ -30,6 +33,8 @@ def train(
         Training YAML, see ``vct/training/configs``.
     out
         Folder of the run: log, checkpoints, sample pictures, weights.
+    data
+        Folder of the phantoms or of the prepared studies, instead of the config's.
     device
         Where to render phantoms and train.
     resume
@@ -41,39 +46,61 @@ def train(
     ------
     SpecError
         If the config is not a training of this stage.
+    TrainingStopped
+        If SIGTERM or Ctrl-C came; the same call then goes on.
     """
-    settings = load_config(config, stage)
+    settings = load_config(config, stage, data=data)
+    if stage == "segmenter":
+        _ = settings.phantoms  # refused before anything is read
 
     import torch
 
-    from vct.training.base import BaseTask
-    from vct.training.cache import build_cache
-    from vct.training.loop import Task, train_loop
-    from vct.training.parallel import join, wait_for_all
-    from vct.training.segmenter import SegmenterTask
-    from vct.training.superres import SuperResolutionTask
+    from vct.training.loop import train_loop
+    from vct.training.parallel import join
 
     torch.manual_seed(settings.optimization.seed)
     torch.backends.cudnn.benchmark = True  # shapes never change within a run
     place = join(device)
-    cache = build_cache(
-        settings.data, device=place.device, share=(place.rank, place.world)
-    )
-    wait_for_all(place)
-    log(f"{settings.data.subjects} phantoms in {settings.data.folder}")
-    tasks: dict[str, Callable[..., Task]] = {
-        "base": BaseTask,
-        "superres": SuperResolutionTask,
-        "segmenter": SegmenterTask,
-    }
-    task = tasks[stage](settings, cache, place.device)
+    said: Log = log if place.rank == 0 else (lambda _: None)
     train_loop(
-        task,
+        _task(settings, out, place, said),
         settings,
         out,
         place=place,
         resume=resume,
-        log=log,
+        log=said,
         max_minutes=max_minutes,
     )
     return out / f"{stage}.safetensors"
+
+
+def _task(settings: TrainingConfig, out: Path, place: "Place", log: "Log") -> "Task":
+    """The stage with its data in hand."""
+    from vct.training.base import BaseTask
+    from vct.training.cache import build_cache
+    from vct.training.parallel import wait_for_all
+    from vct.training.prepared import PreparedCache
+    from vct.training.provenance import record_of, warnings_of, write_record
+    from vct.training.segmenter import SegmenterTask
+    from vct.training.superres import SuperResolutionTask
+
+    tasks: dict[str, Callable[..., Task]] = {
+        "base": BaseTask,
+        "superres": SuperResolutionTask,
+    }
+    if isinstance(settings.data, PreparedData):
+        studies = PreparedCache(settings.data, device=place.device)
+        record = record_of(studies)
+        log(f"{record['training_studies']} studies in {settings.data.prepared}")
+        for line in warnings_of(record):
+            log(f"note: {line}")
+        if place.rank == 0:
+            write_record(record, out)
+        return tasks[settings.stage](settings, studies, place.device)
+    phantoms = settings.phantoms
+    cache = build_cache(phantoms, device=place.device, share=(place.rank, place.world))
+    wait_for_all(place)
+    log(f"{phantoms.subjects} phantoms in {phantoms.folder}")
+    if settings.stage == "segmenter":
+        return SegmenterTask(settings, cache, place.device)
+    return tasks[settings.stage](settings, cache, place.device)

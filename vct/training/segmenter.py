@@ -14,6 +14,7 @@ from vct.diffusion.unet import channels_last
 from vct.segment.network import Segmenter, SegmenterArchitecture
 from vct.training.cache import PhantomCache
 from vct.training.config import TrainingConfig
+from vct.training.draws import Draws
 from vct.training.passed import passed_ct
 from vct.training.segmentation_loss import segmentation_loss
 
@@ -61,14 +62,18 @@ class SegmenterTask:
         ct = self.cache.encoded(index)[0].to(self.device)
         return ct, self.cache.labels(index).to(self.device)
 
-    def loss(self, batch_size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    def loss(self, draws: Draws) -> tuple[Tensor, Tensor]:
         """Loss (b,), and zeros (b,): nothing here has a noise level."""
-        draws = torch.rand((batch_size, 2), generator=rng, device=rng.device)
-        members = [self._member(which, source, rng) for which, source in draws.tolist()]
+        members = [
+            self._member(which, source, rng)
+            for (which, source), rng in zip(
+                draws.uniform(2).tolist(), draws, strict=True
+            )
+        ]
         ct, labels = (torch.stack(parts) for parts in zip(*members, strict=True))
         logits = self.stage(ct)
         loss = segmentation_loss(logits, labels, dice_weight=_DICE_WEIGHT)
-        return loss.expand(batch_size), torch.zeros(batch_size, device=self.device)
+        return loss.expand(len(draws)), torch.zeros(len(draws), device=self.device)
 
     def _member(
         self, which: float, source: float, rng: torch.Generator

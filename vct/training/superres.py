@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from vct.cascade.checkpoint import architecture_from, load_stage
 from vct.cascade.condition import template_features
-from vct.cascade.resample import coarsen, upsample
+from vct.cascade.resample import coarsen
 from vct.cascade.stage import (
     SIGMA_DATA,
     BaseStage,
@@ -15,13 +15,16 @@ from vct.cascade.stage import (
     SuperResolutionStage,
     load_base,
 )
-from vct.diffusion.loss import denoising_loss, draw_sigma
+from vct.diffusion.loss import denoising_loss, noise_level
 from vct.diffusion.schedule import noise_levels
-from vct.diffusion.tokens import position_maps, to_tokens
 from vct.diffusion.unet import channels_last
-from vct.training.cache import PhantomCache
+from vct.errors import ModelError
+from vct.training.cache import Images
 from vct.training.config import TrainingConfig
+from vct.training.draws import Draws
 from vct.training.picture import repeatable_noise, save_picture
+from vct.training.slabs import FineVolumes, Slabs, cut_slabs, on_fine_grid
+from vct.training.units import coarse_sd, residual_sd
 
 _STATISTICS_SUBJECTS = 32
 _PASS_SIGMA = (0.3, 3.0)  # where the base stage is asked to repair the true coarse
@@ -32,20 +35,16 @@ _PASS_BATCH = 8
 class SuperResolutionTask:
     """Denoise fine residuals of axial slabs, given an imperfect coarse volume."""
 
-    def __init__(
-        self, config: TrainingConfig, cache: PhantomCache, device: str
-    ) -> None:
-        self.config, self.cache, self.device = config, cache, device
+    def __init__(self, config: TrainingConfig, images: Images, device: str) -> None:
+        self.config, self.images, self.device = config, images, device
         architecture = architecture_from(
             SuperResolutionArchitecture, config.architecture
         )
         self.factor = architecture.factor
         self.stage = SuperResolutionStage(architecture).to(device)
-        self.condition = cache.condition(cache.training).to(device)
-        self.fine = self._fine_in_memory()
-        self.coarse = torch.stack(
-            [self._coarse_of(n) for n in range(len(self.condition))]
-        )
+        self.volumes = FineVolumes(images, self.factor, device)
+        step = architecture.patch * self.stage.network.stride
+        self.starts = self.volumes.starts(config.patch_slices, step)
         if config.initial_weights:
             load_stage(self.stage, config.initial_weights)
         else:
@@ -55,30 +54,12 @@ class SuperResolutionTask:
         if config.optimization.compile:
             self.stage.network.compile()
 
-    def _fine_in_memory(self) -> list[Tensor] | None:
-        """All fine volumes where the device's memory is large, else read on demand."""
-        if not self.device.startswith("cuda"):
-            return None
-        return [v.to(self.device) for v in self.cache.volumes(self.cache.training)]
-
-    def _fine_of(self, index: int) -> Tensor:
-        volume = self.fine[index] if self.fine else self.cache.encoded(index)
-        return volume.to(self.device).float()
-
-    def _coarse_of(self, index: int) -> Tensor:
-        return coarsen(self._fine_of(index)[None], self.factor)[0].half()
-
-    @torch.no_grad()
     def _measure_statistics(self) -> None:
-        count = min(_STATISTICS_SUBJECTS, len(self.coarse))
-        squares = torch.zeros(2, device=self.device)
-        for n in range(count):
-            coarse = self.coarse[n][None].float()
-            residual = self._fine_of(n)[None] - upsample(coarse, self.factor)
-            squares += residual.square().mean(dim=(0, 2, 3, 4)) / count
-        self.stage.residual_sd.copy_(squares.sqrt())
-        spread = self.coarse[:count].float().std(dim=0).square().mean(dim=(1, 2, 3))
-        self.stage.coarse_sd.copy_(spread.sqrt())
+        volumes = self.volumes
+        count = min(_STATISTICS_SUBJECTS, len(volumes.coarse))
+        self.stage.residual_sd.copy_(residual_sd(volumes, count))
+        coverage = None if volumes.coverage is None else volumes.coverage[:count]
+        self.stage.coarse_sd.copy_(coarse_sd(volumes.coarse[:count].float(), coverage))
 
     @torch.no_grad()
     def _pass_through_base(self, weights: Path | None) -> Tensor | None:
@@ -86,74 +67,55 @@ class SuperResolutionTask:
         if not weights or not self.config.base_pass_share:
             return None
         base = load_base(weights).to(self.device).eval().requires_grad_(False)
+        volumes = self.volumes
+        shape = tuple(volumes.coarse.shape[2:])
+        if base.architecture.shape != shape:
+            raise ModelError(
+                f"{weights}: the base stage makes {base.architecture.shape} voxels, "
+                f"the data's coarse side has {shape}; train both on one grid"
+            )
         channels_last(base.network)
         rng = torch.Generator(self.device)
         rng.manual_seed(self.config.optimization.seed)
         passed = []
-        for first in range(0, len(self.coarse), _PASS_BATCH):
+        for first in range(0, len(volumes.coarse), _PASS_BATCH):
             rows = slice(first, first + _PASS_BATCH)
-            passed.append(
-                repaired(base, self.coarse[rows].float(), self.condition[rows], rng)
-            )
+            coarse, condition = volumes.coarse[rows].float(), volumes.condition[rows]
+            covered = volumes.coverage[rows] if volumes.coverage is not None else None
+            passed.append(repaired(base, coarse, condition, rng, covered))
         return torch.cat(passed).half()
 
-    def loss(self, batch_size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    def loss(self, draws: Draws) -> tuple[Tensor, Tensor]:
         """Loss (b,) and ln σ (b,) of random slabs of random subjects."""
-        config = self.config
-        members = [self._slab(rng) for _ in range(batch_size)]
-        clean, coarse, position, condition = (
-            torch.stack(parts) for parts in zip(*members, strict=True)
-        )
-        return slab_loss(
-            self.stage,
-            config,
-            rng,
-            clean=clean,
-            coarse=coarse,
-            position=position,
-            condition=condition,
-        )
+        return slab_loss(self.stage, self.config, draws, self._slabs(draws))
 
     @torch.no_grad()
-    def _slab(self, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Clean residual, coarse, token positions and condition of one slab."""
-        patch = self.stage.architecture.patch
-        total, length = self.cache.grid.shape[0], self.config.patch_slices
-        step = patch * self.stage.network.stride
-        pick = torch.rand(3, generator=rng, device=rng.device).tolist()
-        index = int(pick[0] * len(self.coarse))
-        start = int(pick[1] * ((total - length) // step + 1)) * step
-        use_passed = self.passed is not None and pick[2] < self.config.base_pass_share
-        source = self.passed if use_passed and self.passed is not None else self.coarse
-        coarse = source[index][None].float()
-        f = self.factor
-        low, high = max(start // f - 1, 0), min((start + length) // f + 1, total // f)
-        raised = upsample(coarse[:, :, low:high], f)
-        raised = raised[:, :, start - low * f : start - low * f + length]
-        fine = self._fine_slab(index, start, length)[None]
-        sd = self.stage.residual_sd.reshape(1, 2, 1, 1, 1)
-        position = position_maps(to_tokens(coarse[:, :1], patch // f))
-        return (
-            ((fine - raised) / sd)[0],
-            coarse[0, :, start // f : (start + length) // f],
-            position[0, :, start // patch : (start + length) // patch],
-            self.condition[index],
+    def _slabs(self, draws: Draws) -> Slabs:
+        """Random slabs, part of them above what the base stage made of the truth."""
+        true, passed = self.volumes.coarse, self.passed
+        picks, coarse = [], []
+        for subject, place, source in draws.uniform(3).tolist():
+            index = int(subject * len(true))
+            starts = self.starts[index]
+            picks.append((index, starts[int(place * len(starts))]))
+            if passed is not None and source < self.config.base_pass_share:
+                coarse.append(passed[index])
+            else:
+                coarse.append(true[index])
+        return cut_slabs(
+            self.stage, self.volumes, picks, coarse, self.config.patch_slices
         )
-
-    def _fine_slab(self, index: int, start: int, length: int) -> Tensor:
-        volume = self.fine[index] if self.fine else self.cache.encoded(index)
-        return volume[:, start : start + length].to(self.device).float()
 
     @torch.no_grad()
     def picture(self, stage: nn.Module, path: Path) -> None:
-        """Held-out phantoms: true coarse volumes made fine, beside the truth."""
+        """Held-out subjects: true coarse volumes made fine, beside the truth."""
         assert isinstance(stage, SuperResolutionStage)
-        people = list(self.cache.held_out)[:3]
-        truth = torch.stack([self.cache.encoded(n) for n in people])
+        people = (self.images.held_out or self.images.training)[:3]
+        truth = torch.stack([self.images.encoded(n) for n in people])
         truth = truth.to(self.device).float()
-        condition = self.cache.condition(range(people[0], people[-1] + 1))
+        condition = self.images.condition(people)
         coarse = coarsen(truth, self.factor)
-        noise = repeatable_noise(len(people), self.cache.grid.shape, self.device)
+        noise = repeatable_noise(len(people), self.images.grid.shape, self.device)
         levels = noise_levels(6, sigma_min=0.02, sigma_max=15.0)
         with torch.autocast(torch.device(self.device).type, torch.bfloat16):
             made = stage.sample(
@@ -166,39 +128,21 @@ class SuperResolutionTask:
                 condition=condition.to(self.device),
             )
         both = torch.stack([truth, made], dim=1).flatten(0, 1)
-        save_picture(both, path, spacing_mm=self.cache.grid.spacing_mm[0])
+        save_picture(both, path, spacing_mm=self.images.grid.spacing_mm[0])
 
 
 def slab_loss(
-    stage: SuperResolutionStage,
-    config: TrainingConfig,
-    rng: torch.Generator,
-    *,
-    clean: Tensor,
-    coarse: Tensor,
-    position: Tensor,
-    condition: Tensor,
+    stage: SuperResolutionStage, config: TrainingConfig, draws: Draws, slabs: Slabs
 ) -> tuple[Tensor, Tensor]:
-    """Loss (b,) and ln σ (b,) of slabs at random σ and random augmentation.
-
-    Parameters
-    ----------
-    clean
-        Unit-SD residual, (b, 2, k, j, i) on the fine grid.
-    coarse
-        Encoded coarse slab, without augmentation noise.
-    position
-        Position of each token in the field, (b, 3, ...).
-    condition
-        (b, 6).
-    """
-    count = len(clean)
-    level = torch.rand(count, generator=rng, device=rng.device)
-    level = level * config.augmentation_max
-    coarse_noise = torch.randn(coarse.shape, generator=rng, device=rng.device)
-    augmented = stage.augment(coarse, level, coarse_noise)
-    sigma = draw_sigma(count, p_mean=config.p_mean, p_std=config.p_std, generator=rng)
-    noise = torch.randn(clean.shape, generator=rng, device=rng.device)
+    """Loss (b,) and ln σ (b,) of slabs at random σ and random augmentation."""
+    level = draws.uniform() * config.augmentation_max
+    coarse_noise = draws.normal(*slabs.coarse.shape[1:])
+    augmented = stage.augment(slabs.coarse, level, coarse_noise)
+    sigma = noise_level(draws.normal(), p_mean=config.p_mean, p_std=config.p_std)
+    noise = draws.normal(*slabs.clean.shape[1:])
+    weight = None
+    if slabs.coverage is not None:
+        weight = on_fine_grid(slabs.coverage, stage.architecture.factor)
 
     def denoise(x: Tensor, s: Tensor) -> Tensor:
         return stage.denoise(
@@ -206,25 +150,41 @@ def slab_loss(
             s,
             coarse=augmented,
             augmentation=level,
-            condition=condition,
-            position=position,
+            condition=slabs.condition,
+            position=slabs.position,
+            coverage=slabs.coverage,
         )
 
-    loss = denoising_loss(denoise, clean, sigma, noise, sigma_data=SIGMA_DATA)
+    loss = denoising_loss(
+        denoise, slabs.clean, sigma, noise, sigma_data=SIGMA_DATA, weight=weight
+    )
     return loss, sigma.log()
 
 
 @torch.no_grad()
 def repaired(
-    base: BaseStage, coarse: Tensor, condition: Tensor, rng: torch.Generator
+    base: BaseStage,
+    coarse: Tensor,
+    condition: Tensor,
+    rng: torch.Generator,
+    coverage: Tensor | None = None,
 ) -> Tensor:
-    """Coarse volumes noised to a random middle σ and denoised by the base stage."""
+    """Coarse volumes noised to a random middle σ and denoised by the base stage.
+
+    Where a scan does not cover, (b, 1, k, j, i) bool, the base stage starts from its
+    template.
+    """
     low, high = _PASS_SIGMA
     draw = torch.rand(1, generator=rng, device=rng.device).item()
     sigma = low * (high / low) ** draw
     residual = base.template.to_residual(coarse, template_features(condition))
+    if coverage is not None:
+        coverage = coverage.to(residual.dtype)
+        residual = residual * coverage
     noise = torch.randn(residual.shape, generator=rng, device=rng.device)
     levels = noise_levels(_PASS_STEPS, sigma_min=0.01, sigma_max=sigma)
     with torch.autocast(coarse.device.type, torch.bfloat16):
         start = residual + sigma * noise
-        return base.sample(start, condition, levels, solver="dpmpp2m")
+        return base.sample(
+            start, condition, levels, solver="dpmpp2m", coverage=coverage
+        )

@@ -1,11 +1,15 @@
 """Cohort directory → findings, read from the manifests alone."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vct.errors import SpecError
 from vct.manifest import Cohort, load_cohort
 from vct.seeds import stream
+from vct.validation.against import Asked, comparison_tables, judged_findings
+from vct.validation.comparison import BOUND_PERCENT
+from vct.validation.comparison_tables import write_tables
 from vct.validation.consistency import file_findings, image_findings
 from vct.validation.demographics import POOL_SIZE, demographic_findings
 from vct.validation.finding import Finding, Kind, write_findings
@@ -15,8 +19,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def validate_cohort(out: str | Path, *, hashes: bool = False) -> list[Finding]:
-    """Judge a cohort and write ``findings.json`` into its folder.
+def validate_cohort(
+    out: str | Path,
+    *,
+    hashes: bool = False,
+    reference: Sequence[str | Path] | None = None,
+    bound_percent: float = BOUND_PERCENT,
+    any_instrument: bool = False,
+) -> list[Finding]:
+    """Judge a cohort; write ``findings.json`` and the tables in ``validation``.
 
     Parameters
     ----------
@@ -24,21 +35,31 @@ def validate_cohort(out: str | Path, *, hashes: bool = False) -> list[Finding]:
         Cohort folder of ``vct build``.
     hashes
         Also compare the SHA-256 of every file.
+    reference
+        Names of built-in references, or files of ``vct autopet reference``, to judge
+        by; None shows the built-in ones and judges by none.
+    bound_percent
+        Bound of equivalence of means.
+    any_instrument
+        Compare also with what another instrument measured.
 
     Raises
     ------
     CohortError
-        If the folder is not a readable cohort.
+        If the folder is not a readable cohort, or a reference cannot be used.
     """
     cohort = load_cohort(out)
+    asked = Asked(tuple(map(str, reference or ())), bound_percent, any_instrument)
+    kind = reference_kind(cohort.run)
+    tables = comparison_tables(cohort, asked, kind=kind)
     findings = [
         *file_findings(cohort, hashes=hashes),
         *_demographics(cohort),
-        *organ_findings(
-            cohort, organ_references(), reference_kind=reference_kind(cohort.run)
-        ),
+        *organ_findings(cohort, organ_references(), reference_kind=kind),
+        *judged_findings(tables, asked),
         *image_findings(cohort),
     ]
+    write_tables(cohort.path, tables)
     write_findings(findings, cohort.path)
     return findings
 

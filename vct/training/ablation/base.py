@@ -40,7 +40,7 @@ from vct.training.ablation.variants import BasePlan, BaseRow, BaseVariant
 from vct.training.base import BaseTask
 from vct.training.cache import PhantomCache
 from vct.training.config import TrainingConfig
-from vct.training.loop import Log
+from vct.training.stats import Log
 
 COMPONENTS = 32
 SPREAD_COMPONENTS = 10

@@ -10,8 +10,9 @@ import torch
 from vct.cascade.cascade import best_precision
 from vct.training.ablation.variants import BasePlan, SuperResolutionPlan
 from vct.training.config import Optimization, PhantomData, Reporting, TrainingConfig
-from vct.training.loop import Log, Task, train_loop
+from vct.training.loop import Task, train_loop
 from vct.training.parallel import Place
+from vct.training.stats import Log
 
 _NEVER_MINUTES = 1e6
 _LINES_A_RUN = 4

@@ -40,7 +40,7 @@ from vct.training.ablation.variants import (
     SuperResolutionVariant,
 )
 from vct.training.cache import PhantomCache
-from vct.training.loop import Log
+from vct.training.stats import Log
 
 _UNITS_FROM = 32
 _CHANCE = "sr_chance"

@@ -10,6 +10,8 @@ from vct.diffusion.unet import channels_last
 from vct.training.ablation.people import Volumes
 from vct.training.ablation.variants import SuperResolutionVariant
 from vct.training.config import TrainingConfig
+from vct.training.draws import Draws
+from vct.training.slabs import Slabs
 from vct.training.superres import slab_loss
 
 
@@ -86,37 +88,23 @@ class AblationSuperResolutionTask:
         self.position = position_maps(tokens)[0]
         channels_last(self.stage.network)
 
-    def loss(self, batch_size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    def loss(self, draws: Draws) -> tuple[Tensor, Tensor]:
         """Loss (b,) and ln σ (b,) of random slabs of random phantoms."""
-        clean, coarse, position, condition = self._slabs(batch_size, rng)
-        return slab_loss(
-            self.stage,
-            self.config,
-            rng,
-            clean=clean,
-            coarse=coarse,
-            position=position,
-            condition=condition,
-        )
+        return slab_loss(self.stage, self.config, draws, self._slabs(draws))
 
     def picture(self, stage: torch.nn.Module, path: object) -> None:
         """None: a row is judged by figures."""
 
     @torch.no_grad()
-    def _slabs(
-        self, count: int, rng: torch.Generator
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Clean residual, coarse, token positions and condition of random slabs."""
+    def _slabs(self, draws: Draws) -> Slabs:
+        """Random slabs of random phantoms."""
         architecture, stage = self.stage.architecture, self.stage
         factor, patch = architecture.factor, architecture.patch
         length, total = self.config.patch_slices, self.fine.encoded.shape[2]
         step = patch * stage.network.stride
         starts = (total - length) // step + 1
-        member = torch.randint(
-            len(self.fine), (count,), generator=rng, device=rng.device
-        )
-        start = torch.randint(starts, (count,), generator=rng, device=rng.device)
-        start = start * step
+        member = draws.integers(len(self.fine))
+        start = draws.integers(starts) * step
 
         fine = _cut(self.fine.encoded, member, start, length)
         # A slice more at both ends, repeated at the field's edge as upsample does.
@@ -127,9 +115,9 @@ class AblationSuperResolutionTask:
         else:
             raised = upsample(wide, factor)[:, :, factor:-factor]
             clean = (fine - raised) / stage.residual_sd.reshape(1, 2, 1, 1, 1)
-        k = start[:, None] // patch + torch.arange(length // patch, device=rng.device)
+        k = start[:, None] // patch + torch.arange(length // patch, device=draws.device)
         position = self.position[:, k].transpose(0, 1)
-        return clean, coarse, position, self.fine.condition[member]
+        return Slabs(clean, coarse, position, self.fine.condition[member])
 
 
 def _cut(volumes: Tensor, member: Tensor, start: Tensor, length: int) -> Tensor:

@@ -1,0 +1,219 @@
+"""A run is the same run however often it stops, and however many share it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.training.test_train import config_file, draw_box, losses, quiet
+from vct.cli import main
+from vct.errors import SpecError
+from vct.training import cache as cache_module
+from vct.training import train
+from vct.training.config import Optimization
+from vct.training.draws import Draws
+from vct.training.schedule import RunState, Schedule
+from vct.training.stopping import stop_request
+
+STEPS = 20
+OF_THE_MACHINE = ("minutes", "samples_per_second", "peak_memory_mib")
+
+
+@pytest.fixture(autouse=True)
+def _boxes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache_module, "render_subject", draw_box)
+
+
+def lines(run: Path) -> list[dict[str, Any]]:
+    """The log, without what the machine has to do with."""
+    read = [json.loads(line) for line in (run / "stats.jsonl").open()]
+    return [{k: v for k, v in r.items() if k not in OF_THE_MACHINE} for r in read]
+
+
+def state_of(run: Path) -> dict[str, Any]:
+    saved = torch.load(run / "checkpoint.pt", weights_only=True)
+    del saved["minutes"]
+    return saved
+
+
+def assert_same(a: Any, b: Any) -> None:
+    """Bitwise, however deep."""
+    if isinstance(a, torch.Tensor):
+        assert torch.equal(a, b)
+    elif isinstance(a, dict):
+        assert a.keys() == b.keys()
+        for key in a:
+            assert_same(a[key], b[key])
+    elif isinstance(a, list | tuple):
+        for one, other in zip(a, b, strict=True):
+            assert_same(one, other)
+    else:
+        assert a == b
+
+
+def base_config(folder: Path, *, batch: int = 2, every: int = 1, **text: str) -> Path:
+    path = config_file(folder, "base", samples=2 * STEPS)
+    yaml = path.read_text().replace("batch_size: 2", f"batch_size: {batch}")
+    yaml = yaml.replace("log_every_steps: 1", f"log_every_steps: {every}")
+    for old, new in text.items():
+        yaml = yaml.replace(f"{old}:", f"{new}\n  {old}:")
+    path = folder / f"base-{batch}-{every}-{len(text)}.yaml"
+    path.write_text(yaml)
+    return path
+
+
+def test_a_killed_run_goes_on_as_if_it_had_not_been(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after step 12, with a checkpoint of step 9, amid a line of the log."""
+    config = base_config(tmp_path, every=4)
+    train("base", config, out=tmp_path / "whole", log=quiet)
+
+    class Killed(Exception):  # noqa: N818
+        pass
+
+    def kill(message: str) -> None:
+        if "24 samples" in message:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            Schedule,
+            "due",
+            lambda self, name, _: name == "checkpoint" and self._state.steps == 9,
+        )
+        with pytest.raises(Killed):
+            train("base", config, out=tmp_path / "cut", log=kill)
+    assert [line["samples"] for line in lines(tmp_path / "cut")] == [8, 16, 24]
+    with (tmp_path / "cut" / "stats.jsonl").open("a") as stream:
+        stream.write('{"samples": 3')
+    train("base", config, out=tmp_path / "cut", log=quiet)
+    assert lines(tmp_path / "cut") == lines(tmp_path / "whole")
+    assert_same(state_of(tmp_path / "cut"), state_of(tmp_path / "whole"))
+    name = "base.safetensors"
+    weights = [(tmp_path / run / name).read_bytes() for run in ("cut", "whole")]
+    assert weights[0] == weights[1]
+
+
+def test_sigterm_saves_and_ends_with_the_documented_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, out = base_config(tmp_path), tmp_path / "run"
+    said = []
+
+    def say(message: str) -> None:
+        said.append(message)
+        if message.startswith("       8 samples"):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("vct.cli.training.say", say)
+    with pytest.raises(SystemExit) as ended:
+        main(f"train base --config {config} -o {out} --device cpu".split())
+    assert ended.value.code == 130
+    assert said[-1] == (
+        "Stopped, saved at 8 samples: run the same command again to go on."
+    )
+    assert state_of(out)["samples"] == 8
+    assert not (out / "base.safetensors").exists()
+    assert signal.getsignal(signal.SIGTERM) == before
+    train("base", config, out=out, log=quiet)
+    assert len(losses(out)) == STEPS
+
+
+def test_minutes_stop_a_run_of_samples_without_bending_its_rate(
+    tmp_path: Path,
+) -> None:
+    config = base_config(tmp_path)
+    train("base", config, out=tmp_path / "run", max_minutes=1e-9, log=quiet)
+    assert losses_or_none(tmp_path / "run") == []
+    how = Optimization(max_samples=100, warmup_steps=0, decay_from=0.5)
+    state = RunState(samples=75)
+    assert Schedule(how, None, state).rate(0.75) == 0.5
+    by_the_clock = Schedule(how, 1e-9, state)
+    assert by_the_clock.ended()
+    assert by_the_clock.rate(by_the_clock.share()) == 0.5
+
+
+def losses_or_none(run: Path) -> list[float]:
+    return losses(run) if (run / "stats.jsonl").exists() else []
+
+
+def test_a_sample_has_its_randomness_by_its_number() -> None:
+    whole, first, last = (Draws(3, n, b, "cpu") for n, b in ((0, 5), (0, 2), (2, 3)))
+    for draw in (
+        lambda d: d.normal(2, 3),
+        lambda d: d.uniform(),
+        lambda d: d.integers(1000),
+    ):
+        parts = torch.cat([draw(first), draw(last)])
+        assert torch.equal(draw(whole), parts)
+        assert len(parts.unique()) == parts.numel()
+    assert not torch.equal(
+        Draws(4, 0, 5, "cpu").normal(), Draws(3, 0, 5, "cpu").normal()
+    )
+
+
+def test_accumulated_batches_are_one_batch(tmp_path: Path) -> None:
+    train("base", base_config(tmp_path, batch=4), out=tmp_path / "one", log=quiet)
+    halves = base_config(tmp_path, batch=2, max_samples="accumulate: 2")
+    train("base", halves, out=tmp_path / "two", log=quiet)
+    assert_close(tmp_path / "two", tmp_path / "one")
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_result_of_one(tmp_path: Path) -> None:
+    train("base", base_config(tmp_path, batch=4), out=tmp_path / "one", log=quiet)
+    worker = Path(__file__).with_name("parallel_worker.py")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    place = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    runs = [
+        subprocess.Popen(
+            [sys.executable, worker, base_config(tmp_path), tmp_path / "two"],
+            env={**os.environ, **place, "RANK": str(n), "LOCAL_RANK": str(n)}
+            | {"PYTHONPATH": str(Path.cwd())},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for n in range(2)
+    ]
+    for run in runs:
+        _, complaints = run.communicate(timeout=300)
+        assert run.returncode == 0, complaints
+    assert_close(tmp_path / "two", tmp_path / "one")
+
+
+def assert_close(run: Path, other: Path) -> None:
+    """The same steps and losses; weights and their average within 1e-5 of the norm."""
+    logs = lines(run), lines(other)
+    assert len(logs[0]) == len(logs[1]) == STEPS // 2
+    for mine, theirs in zip(*logs, strict=True):
+        assert mine["samples"] == theirs["samples"]
+        assert mine["loss"] == pytest.approx(theirs["loss"], rel=1e-5, abs=1e-5)
+    states = state_of(run), state_of(other)
+    for part in ("stage", "ema"):
+        for name, value in states[1][part].items():
+            error = (states[0][part][name] - value).norm() / value.norm().clamp_min(1)
+            assert error < 1e-5, (part, name, float(error))
+
+
+def test_a_run_without_an_end_is_refused() -> None:
+    with pytest.raises(SpecError, match="nothing says when the run ends"):
+        Schedule(Optimization(), None, RunState())
+
+
+def test_asked_twice_it_stops_at_once() -> None:
+    with stop_request() as request:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert request.made
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)

@@ -1,0 +1,162 @@
+"""From prepared studies to a model that draws a subject, and says whom it learned from.
+
+The road of the tiny presets, in seconds: what ``vct train`` and ``publish`` do at the
+paper's scale, a ten thousandth of the size.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from tests.cascade.tiny import write_tiny_model
+from tests.training.prepared_folder import phantom, write_prepared
+from vct.cascade import Cascade
+from vct.cascade.encode import CT_RANGE_HU
+from vct.cli import app
+from vct.errors import ModelError
+from vct.manifest import Cohort
+from vct.models import ModelCard, find_model
+from vct.report.methods import statements
+from vct.training.card import PHANTOMS, FinishedStage, provenance_of
+from vct.training.config import CONFIGS, load_config
+from vct.training.publish import publish
+from vct.validation.run import reference_kind
+
+LICENCE = "AutoPET is CC BY 4.0; this model may be given away with its card"
+
+
+@dataclass(frozen=True)
+class Subject:
+    subject_id: str
+    age_years: float
+    sex: str
+    height_m: float
+    bmi_kg_m2: float
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Both tiny presets trained, one after the other, by the command line."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("road")
+    data = write_prepared(
+        folder / "autopet-16mm",
+        images=phantom,
+        covered=[(8, 72), (0, 64)],
+        diagnosis=None,
+        weight_kg=[70.0, None, 60.0, 90.0, 75.0, 80.0],
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for stage in ("base", "superres"):
+            name = f"tiny-{stage}"
+            words = f"train {stage} --config {name} --data {data} -o runs/{name}"
+            done = CliRunner().invoke(app, [*words.split(), "--device", "cpu"])
+            assert done.exit_code == 0, done.output
+    torch.set_num_threads(before)
+    return folder / "runs"
+
+
+@pytest.fixture(scope="module")
+def model(runs: Path) -> ModelCard:
+    write_tiny_model(runs.parent / "tiny")
+    return published(runs, LICENCE)
+
+
+def published(runs: Path, licence: str | None) -> ModelCard:
+    return publish(
+        runs,
+        {"base": "tiny-base", "superres": "tiny-superres"},
+        runs.parent / "patients-16mm",
+        configs=CONFIGS,
+        device_name="a laptop",
+        device="cpu",
+        notes=[],
+        segmenter_of=str(runs.parent / "tiny"),
+        licence=licence,
+    )
+
+
+def test_the_model_draws_a_subject(model: ModelCard) -> None:
+    find_model(model.folder).check_files()
+    cascade = Cascade.load(model, precision="fp32")
+    assert cascade.superres.architecture.coverage
+    [made] = cascade.generate([Subject("S1", 60.0, "F", 1.65, 25.0)], seed=1)
+    images = made.images
+    assert images.ct_stored.shape == (72, 24, 32)
+    hu = images.ct_stored.astype(float) + CT_RANGE_HU[0]
+    # A body in air: neither nothing nor everything.
+    assert 0.02 < np.mean(hu > -300) < 0.8
+    assert {row["organ"] for row in made.organs} >= {"liver"}
+
+
+def test_the_card_says_whom_it_learned_from(model: ModelCard) -> None:
+    assert model.trained_on == (
+        "FDG PET/CT of patients: 4 studies of 2 patients from FDG-PET-CT-Lesions, "
+        f"prepared at 16 mm; weight unknown in 1 of 4. Licence: {LICENCE}."
+    )
+    assert model.licence == LICENCE
+    assert "unvalidated" in model.segmenter["validation"]
+    fine, coarse = model.training["superres"], model.training["base"]
+    assert fine["subjects_per_slice"] == [[8, 2], [56, 4], [8, 2]]
+    assert fine["written_slices"] == [0, 72]
+    assert (coarse["config"], coarse["samples"]) == ("tiny-base", 200)
+    assert model.ranges["weight_kg"] == (60.0, 90.0)
+
+
+def test_the_report_says_so_too(model: ModelCard, tmp_path: Path) -> None:
+    """No word of phantoms, and published values are validation, not calibration."""
+    run = {"model": model.model_dump(mode="json")}
+    cohort = Cohort(tmp_path, "", run, *[pd.DataFrame()] * 4)
+    lines = statements(cohort, None, calibrated=reference_kind(run) == "calibrated")
+    assert any("4 studies of 2 patients from FDG-PET-CT-Lesions" in s for s in lines)
+    assert not any("phantom" in line.lower() for line in lines)
+
+
+def test_a_model_of_patients_and_phantoms_names_both(runs: Path) -> None:
+    stages = [
+        FinishedStage(
+            stage, load_config(CONFIGS / f"{name}.yaml", stage), runs / name, ""
+        )
+        for stage, name in (("base", "tiny-base"), ("superres", "superres-4mm"))
+    ]
+    told = provenance_of(stages, LICENCE)["trained_on"]
+    assert told.startswith("base stage: FDG PET/CT of patients: 4 studies of 2")
+    assert "superres stage: Digital phantoms" in told
+    assert reference_kind({"model": {"trained_on": told}}) == "calibrated"
+    phantoms = provenance_of(stages[1:], None)
+    assert phantoms == {"trained_on": PHANTOMS, "licence": "Apache-2.0"}
+
+
+def test_a_model_of_patients_needs_a_licence(runs: Path, model: ModelCard) -> None:
+    with pytest.raises(ModelError, match="trained on patients needs --licence"):
+        published(runs, None)
+
+
+def test_a_run_that_is_not_there_is_named(runs: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"tiny-base.*is missing: train it with 'vct"):
+        published(tmp_path / "runs", LICENCE)
+
+
+def test_a_base_stage_of_another_grid_is_refused(runs: Path, tmp_path: Path) -> None:
+    config = tmp_path / "superres.yaml"
+    text = (CONFIGS / "tiny-superres.yaml").read_text()
+    config.write_text(
+        text.replace("prepared: autopet-16mm", "prepared: 8mm").replace(
+            "runs/tiny-base", str(runs / "tiny-base")
+        )
+    )
+    data = write_prepared(
+        tmp_path / "data", training=2, held_out=0, spacing_mm=8.0, covered=[(0, 144)]
+    )
+    words = f"train superres --config {config} --data {data} -o {tmp_path / 'run'}"
+    done = CliRunner().invoke(app, [*words.split(), "--device", "cpu"])
+    assert isinstance(done.exception, ModelError)
+    assert "the base stage makes (36, 12, 16) voxels" in str(done.exception)

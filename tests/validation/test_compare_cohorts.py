@@ -1,0 +1,132 @@
+"""One cohort against another: what is planted is named, and only that."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.validation.fake_cohort import CUT, SPEC, write_fake_cohort
+from vct.cli.main import main
+from vct.errors import CohortError
+from vct.manifest import ORGANS
+from vct.manifest.schema import SCHEMA_VERSION
+from vct.manifest.write import write_table
+from vct.validation.compare_cohorts import Side, compare_cohorts
+from vct.validation.comparison_tables import read_tables
+
+ARMS = "\narms:\n  - {name: treated}\n  - {name: control}\n"
+
+
+@pytest.fixture(scope="module")
+def cohorts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Cohort ``a`` of two arms; ``hot`` is ``a`` with livers 30 % hotter."""
+    folder = tmp_path_factory.mktemp("cohorts")
+    write_fake_cohort(folder / "a", SPEC.format(size=80) + ARMS)
+    organs = pd.read_parquet(folder / "a" / "organs.parquet")
+    organs["status"] = np.where(organs["touches_edge"], "cut_by_field", "ok")
+    organs.loc[organs["organ"].isin(CUT), "status"] = "in_field"
+    write_table(organs, folder / "a" / "organs.parquet", ORGANS, SCHEMA_VERSION)
+    shutil.copytree(folder / "a", folder / "hot")
+    organs.loc[organs["organ"] == "liver", "suv_mean"] *= 1.3
+    write_table(organs, folder / "hot" / "organs.parquet", ORGANS, SCHEMA_VERSION)
+    return folder
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert isinstance(end.value.code, int)
+    return end.value.code
+
+
+def rename(folder: Path, instrument: str) -> None:
+    """Say that another instrument measured a cohort."""
+    path = folder / "run.json"
+    record = json.loads(path.read_text()) | {"instrument": instrument}
+    path.write_text(json.dumps(record))
+
+
+def test_a_planted_fault_is_named_and_nothing_else(cohorts: Path) -> None:
+    df = compare_cohorts(Side(cohorts / "hot"), Side(cohorts / "a"))["comparisons"]
+    whole = df[df["group"] == "all"].set_index(["organ", "quantity"])
+    liver = whole.loc[("liver", "suv_mean"), :]
+    assert liver["verdict"] == "fail"
+    assert liver["difference_percent"] == pytest.approx(30.0, abs=0.01)
+    failed = df[(df["verdict"] == "fail") | (df["spread_verdict"] == "fail")]
+    assert set(failed["organ"]) == {"liver"}
+    others = whole.drop(index=("liver", "suv_mean"))
+    assert others["difference_percent"].abs().max() == pytest.approx(0.0, abs=1e-6)
+    assert set(df["evidence"]) == {"other cohort"}
+    assert set(df["reference"]) == {"a"}
+
+
+def test_arms_are_compared_with_one_another(cohorts: Path) -> None:
+    one, other = Side(cohorts / "a", "treated"), Side(cohorts / "a", "control")
+    df = compare_cohorts(one, other)["comparisons"]
+    n = df[df["group"] == "all"].set_index(["organ", "quantity"])
+    assert n.loc[("brain", "suv_mean"), "n"] <= 40
+    assert set(df["reference"]) == {"a, arm control"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "words"),
+    [
+        (("a", None), ("a", None), "would be compared with itself"),
+        (("a", "placebo"), ("hot", None), "no arm 'placebo'; its arms are control, tr"),
+        (("nowhere", None), ("a", None), "nowhere is not a folder"),
+    ],
+)
+def test_what_is_no_comparison_is_refused(
+    cohorts: Path, one: tuple[str, str], other: tuple[str, str], words: str
+) -> None:
+    sides = [Side(cohorts / name, arm) for name, arm in (one, other)]
+    with pytest.raises(CohortError, match=words):
+        compare_cohorts(*sides)
+
+
+def test_two_instruments_are_compared_only_if_asked(
+    cohorts: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(cohorts / "hot", tmp_path / "b")
+    rename(tmp_path / "b", "another segmenter")
+    sides = Side(cohorts / "a"), Side(tmp_path / "b")
+    with pytest.raises(CohortError, match="with --any-instrument"):
+        compare_cohorts(*sides)
+    tables = compare_cohorts(*sides, any_instrument=True)
+    for name in ("comparisons", "slopes"):
+        assert tables[name]["note"].str.contains("Two instruments").all()
+
+
+def test_the_command_tells_fails_and_keeps_the_tables(
+    cohorts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hot, a = str(cohorts / "hot"), str(cohorts / "a")
+    assert run("compare", hot, a, "-o", str(tmp_path / "ab")) == 5
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "hot against a, difference in % of a"
+    (liver,) = [line for line in told if line.startswith("liver  ") and "suv" in line]
+    assert "+30.0 [" in liver
+    assert liver.split()[-1] == "fail"
+    assert any(line.startswith("fail  women: liver suv_mean +30.0 %") for line in told)
+    kept = read_tables(tmp_path / "ab")["comparisons"]
+    assert {"all", "women", "men"} <= set(kept["group"])
+
+
+def test_the_command_ends_well_where_nothing_fails(
+    cohorts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(cohorts / "a", tmp_path / "twin")
+    assert run("compare", str(tmp_path / "twin"), str(cohorts / "a"), "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert {row["verdict"] for row in told["comparisons"]} <= {
+        "pass", "inconclusive", "info",
+    }  # fmt: skip
+
+
+def test_a_cohort_is_no_place_for_the_tables(cohorts: Path) -> None:
+    a = str(cohorts / "a")
+    assert run("compare", str(cohorts / "hot"), a, "-o", a) == 1
+    assert not (cohorts / "a" / "validation").exists()

@@ -1,0 +1,154 @@
+"""Comparison of a cohort with a reference: verdicts, planted faults, fairness."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.validation.synthetic_people import of, with_column
+from vct.validation.comparison import Against, compare, compare_summary
+from vct.validation.comparison_tables import COMPARISONS, read_tables, write_tables
+from vct.validation.people import People
+from vct.validation.ruler import draw_people
+from vct.validation.slopes import compare_slopes
+
+AGAINST = Against("reference", "own reference", "made up")
+
+
+def people(seed: int, n: int) -> People:
+    return draw_people(np.random.default_rng(seed), n)
+
+
+@pytest.fixture(scope="module")
+def reference() -> People:
+    return people(1, 900)
+
+
+def row(df: pd.DataFrame, organ: str, quantity: str, group: str) -> pd.Series:
+    chosen = df.query("organ == @organ and quantity == @quantity and group == @group")
+    assert len(chosen) == 1
+    return chosen.iloc[0]
+
+
+def test_a_faultless_cohort_fails_nowhere_and_mostly_passes(reference):
+    df = compare(people(2, 600), reference, AGAINST)
+    assert (df["verdict"] == "fail").mean() < 0.01
+    assert (df["spread_verdict"] == "fail").mean() < 0.01
+    whole = df[df["group"].eq("all") & df["quantity"].ne("hu_mean")]
+    assert (whole["verdict"] == "pass").mean() > 0.9
+    assert (df.loc[df["quantity"] == "hu_mean", "verdict"] == "info").all()
+
+
+def test_a_shifted_mean_is_named_and_nothing_else(reference):
+    cohort = people(3, 600)
+    hot = with_column(
+        cohort, "liver", "suv_mean", 1.12 * of(cohort, "liver", "suv_mean")
+    )
+    df = compare(hot, reference, AGAINST)
+    found = row(df, "liver", "suv_mean", "all")
+    assert found["verdict"] == "fail"
+    assert found["low_percent"] < 12 < found["high_percent"]
+    failed = df[(df["verdict"] == "fail") & (df["group"] == "all")]
+    assert set(failed["organ"]) == {"liver"}
+
+
+def test_a_halved_spread_is_named(reference):
+    cohort = people(4, 400)
+    x = of(cohort, "spleen", "volume_ml")
+    calm = with_column(cohort, "spleen", "volume_ml", x.mean() + 0.5 * (x - x.mean()))
+    df = compare(calm, reference, AGAINST)
+    found = row(df, "spleen", "volume_ml", "all")
+    assert found["spread_verdict"] == "fail"
+    assert found["sd_ratio"] == pytest.approx(0.5, abs=0.08)
+    assert found["p_ks"] < 0.05
+
+
+def test_womens_organs_of_men_are_named_among_women_only(reference):
+    cohort = people(5, 600)
+    x = of(cohort, "kidneys", "volume_ml").copy()
+    women = (cohort.who["sex"] == "F").to_numpy()
+    x[women] *= 1.2
+    df = compare(with_column(cohort, "kidneys", "volume_ml", x), reference, AGAINST)
+    assert row(df, "kidneys", "volume_ml", "women")["verdict"] == "fail"
+    assert row(df, "kidneys", "volume_ml", "men")["verdict"] != "fail"
+
+
+def test_a_slope_that_is_gone_is_named(reference):
+    cohort = people(6, 900)
+    x = of(cohort, "liver", "volume_ml")
+    flat = x * np.exp(-0.02 * (cohort.who["bmi_kg_m2"].to_numpy() - 27))
+    told = compare_slopes(
+        with_column(cohort, "liver", "volume_ml", flat), reference, AGAINST
+    )
+    gone = told.query("organ == 'liver' and quantity == 'volume_ml'")
+    assert set(gone.query("on == 'bmi_kg_m2'")["verdict"]) == {"fail"}
+    others = told[(told["organ"] != "liver") | (told["on"] != "bmi_kg_m2")]
+    assert (others["verdict"] == "fail").mean() < 0.02
+
+
+def test_other_demographics_are_no_fault_when_they_are_weighted(reference):
+    heavy = people(7, 1500)
+    chosen = (heavy.who["bmi_kg_m2"] > 27).to_numpy()
+    cohort = People(heavy.who[chosen].reset_index(drop=True), heavy.values[chosen])
+    fair = row(compare(cohort, reference, AGAINST), "liver", "volume_ml", "all")
+    plain = Against("reference", "own reference", standardize=False)
+    unfair = row(compare(cohort, reference, plain), "liver", "volume_ml", "all")
+    assert unfair["difference_percent"] > 5
+    assert abs(fair["difference_percent"]) < 0.5 * unfair["difference_percent"]
+    assert "weighted to the cohort's sex, age band and BMI band" in fair["note"]
+
+
+def test_people_the_reference_has_none_like_are_left_out_and_counted(reference):
+    young = (reference.who["age_years"] < 50).to_numpy()
+    only_young = People(
+        reference.who[young].reset_index(drop=True), reference.values[young]
+    )
+    cohort = people(8, 200)
+    found = row(compare(cohort, only_young, AGAINST), "liver", "suv_mean", "all")
+    assert found["n"] == (cohort.who["age_years"] < 50).sum()
+    assert "Left out:" in found["note"]
+
+
+def test_few_values_are_not_judged(reference):
+    df = compare(people(9, 18), reference, AGAINST)
+    assert set(df["verdict"]) == {"info"}
+    assert df["note"].str.contains("Fewer than 20 values").all()
+
+
+def test_intervals_cover_the_truth_as_often_as_they_say():
+    inside = []
+    for seed in range(8):
+        df = compare(people(100 + seed, 60), people(300 + seed, 60), AGAINST)
+        whole = df[df["group"] == "all"]
+        inside += [*((whole["low_percent"] < 0) & (whole["high_percent"] > 0))]
+    assert 0.88 < np.mean(inside) < 0.99
+
+
+def test_published_means_are_compared_by_sex(reference):
+    summary = pd.DataFrame(
+        [["liver", "suv_mean", sex, m, s, 100, 0.03, "Someone 2020"]
+         for sex, m, s in (("F", 2.3, 0.3), ("M", 2.2, 0.3))],
+        columns=["organ", "quantity", "sex", "mean", "sd", "n", "reading_error",
+                 "source"],
+    )  # fmt: skip
+    cohort = people(10, 300)
+    rng = np.random.default_rng(0)
+    same = with_column(cohort, "liver", "suv_mean", rng.normal(2.25, 0.3, 300))
+    df = compare_summary(same, summary, Against("someone", "published"))
+    assert set(df["group"]) == {"women", "men"}
+    assert set(df["organ"]) == {"liver"}
+    assert df["ks"].isna().all()
+    assert (df["verdict"] != "fail").all()
+    hot = with_column(cohort, "liver", "suv_mean", rng.normal(2.8, 0.3, 300))
+    df = compare_summary(hot, summary, Against("someone", "published"))
+    assert set(df["verdict"]) == {"fail"}
+
+
+def test_tables_come_back_as_they_were_written(tmp_path, reference):
+    df = compare(people(11, 60), reference, AGAINST).assign(primary=True)
+    slopes = compare_slopes(people(11, 60), reference, AGAINST)
+    empty = read_tables(tmp_path)["histograms"]
+    tables = {"comparisons": df[list(COMPARISONS)], "slopes": slopes}
+    write_tables(tmp_path, {**tables, "histograms": empty})
+    again = read_tables(tmp_path)
+    for name, table in tables.items():
+        pd.testing.assert_frame_equal(again[name], table, check_dtype=False)

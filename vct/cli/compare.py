@@ -1,0 +1,139 @@
+"""``vct compare``: two cohorts, one held against the other."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vct.cli.console import say, show, show_json
+from vct.errors import EXIT_FINDINGS_FAILED, VctError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HEAD = (
+    f"{'organ':18s} {'quantity':10s} {'n':>9s} {'difference':>22s} {'SD ratio':>20s}"
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this command to the application."""
+    app.command("compare")(compare)
+
+
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A", help="Folder of a cohort.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Cohort it is held against.")],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Folder for the tables.")
+    ] = None,
+    arm_a: Annotated[
+        str | None, typer.Option(metavar="ARM", help="Only this arm of A.")
+    ] = None,
+    arm_b: Annotated[
+        str | None, typer.Option(metavar="ARM", help="Only this arm of B.")
+    ] = None,
+    bound: Annotated[
+        float,
+        typer.Option(min=0.1, max=100, help="Bound of equivalence, % of B's mean."),
+    ] = 5.0,
+    any_instrument: Annotated[
+        bool,
+        typer.Option(
+            "--any-instrument", help="Even if two segmenters measured the organs."
+        ),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+) -> None:
+    """Compare two cohorts, or two arms: means, spreads, slopes, in every subgroup."""
+    from vct.validation.compare_cohorts import Side, compare_cohorts
+    from vct.validation.comparison_tables import write_tables
+
+    _check_out(out)
+    sides = Side(a, arm_a), Side(b, arm_b)
+    tables = compare_cohorts(*sides, bound_percent=bound, any_instrument=any_instrument)
+    if as_json:
+        show_json(_records(tables))
+    else:
+        show("\n".join(lines(tables, sides[0].name, sides[1].name)))
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        write_tables(out, tables)
+        say(f"Tables in {out / 'validation'}")
+    if any(_failed(tables[name]).any() for name in ("comparisons", "slopes")):
+        raise typer.Exit(EXIT_FINDINGS_FAILED)
+
+
+def lines(tables: "dict[str, pd.DataFrame]", a: str, b: str) -> list[str]:
+    """What a person reads: all subjects organ by organ, then what fails elsewhere."""
+    df, slopes = tables["comparisons"], tables["slopes"]
+    whole = df[(df["group"] == "all") & (df["quantity"] != "hu_mean")]
+    parts = df[df["group"] != "all"]
+    told = [f"{a} against {b}, difference in % of {b}", _HEAD]
+    told += [_line(row) for row in whole.to_dict("records")]
+    told.append(_counts("subgroups", parts["verdict"]))
+    told.append(_counts("spreads", df["spread_verdict"]))
+    told.append(_counts("slopes", slopes["verdict"]))
+    for row in df[_failed(df)].to_dict("records"):
+        told.append(
+            f"fail  {row['group']}: {_what(row)} {row['difference_percent']:+.1f} %, "
+            f"SD ratio {row['sd_ratio']:.2f}"
+        )
+    for row in slopes[_failed(slopes)].to_dict("records"):
+        told.append(
+            f"fail  {row['sex']}: slope of {_what(row)} on {row['on']} "
+            f"{row['slope']:.3g}, not {row['reference_slope']:.3g}"
+        )
+    return told
+
+
+def _line(row: dict) -> str:
+    difference = (
+        f"{row['difference_percent']:+.1f} "
+        f"[{row['low_percent']:+.1f}, {row['high_percent']:+.1f}]"
+    )
+    ratio = (
+        f"{row['sd_ratio']:.2f} [{row['sd_ratio_low']:.2f}, {row['sd_ratio_high']:.2f}]"
+    )
+    n = f"{row['n']}/{row['n_reference']}"
+    organ = row["organ"].replace("_", " ")
+    verdicts = row["verdict"]
+    if row["spread_verdict"] == "fail":
+        verdicts += ", spread fail"
+    return (
+        f"{organ:18s} {row['quantity']:10s} {n:>9s} {difference:>22s} "
+        f"{ratio:>20s}  {verdicts}"
+    )
+
+
+def _what(row: dict) -> str:
+    return f"{row['organ'].replace('_', ' ')} {row['quantity']}"
+
+
+def _counts(what: str, verdicts: "pd.Series") -> str:
+    order = ("fail", "inconclusive", "pass", "info")
+    counts = [f"{int((verdicts == v).sum())} {v}" for v in order]
+    return f"{what}: {', '.join(counts)}"
+
+
+def _failed(df: "pd.DataFrame") -> "pd.Series":
+    failed = df["verdict"].eq("fail")
+    if "spread_verdict" in df:
+        failed |= df["spread_verdict"].eq("fail")
+    return failed
+
+
+def _records(tables: "dict[str, pd.DataFrame]") -> dict[str, list[dict]]:
+    """Tables for a program; what is not known is null."""
+    return {
+        name: df.astype(object).where(df.notna(), None).to_dict("records")
+        for name, df in tables.items()
+    }
+
+
+def _check_out(out: Path | None) -> None:
+    if out is not None and (out / "cohort.yaml").exists():
+        raise VctError(
+            f"-o {out} is a cohort, whose own tables would be lost. Name another "
+            "folder."
+        )

@@ -1,0 +1,194 @@
+"""The card of a model: what its runs say of themselves, in one YAML."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from vct.cascade import StageSampler
+from vct.cascade.stage import load_superres
+from vct.errors import ModelError
+from vct.grid import whole_body_grid
+from vct.models import CARD_NAME
+from vct.provenance import sha256_of_file
+from vct.training.base import SIGMA_MAX
+from vct.training.config import PhantomData, PreparedData, StageName, TrainingConfig
+from vct.training.people import CONDITIONING_RANGES
+from vct.training.provenance import read_record, sentence_of
+
+PHANTOMS = (
+    "Digital phantoms: computer-drawn anatomy whose organ volumes and uptake follow "
+    "measured people (hedyPET fits, published AutoPET means); no patient image was "
+    "used."
+)
+UNVALIDATED = "unvalidated: trained on digital phantoms, never tried on patients"
+VERSION = "0.2.0"
+BASE_SAMPLER = StageSampler("heun", 18, 0.01, SIGMA_MAX)
+SUPERRES_SAMPLER = StageSampler("dpmpp2m", 6, 0.02, 15.0)
+AUGMENTATION = 0.1
+_PHANTOM_PROTOCOL = {
+    "injected_mbq_per_kg": [2.0, 6.0],
+    "uptake_min": [50.0, 75.0],
+    "scanner": "PET resolution 5-6 mm FWHM, 120 kV portal-venous CT",
+}
+
+
+@dataclass(frozen=True)
+class FinishedStage:
+    """One finished run: its config, its record, and its weights as the card names."""
+
+    name: StageName
+    config: TrainingConfig
+    run: Path
+    file: str
+
+    @property
+    def patients(self) -> dict[str, Any] | None:
+        """Whom it was trained on, if on prepared studies."""
+        prepared = isinstance(self.config.data, PreparedData)
+        return read_record(self.run) if prepared else None
+
+
+def card_of(
+    out: Path,
+    base: FinishedStage,
+    superres: FinishedStage,
+    segmenter: dict[str, Any],
+    *,
+    machine: str,
+    notes: list[str],
+    licence: str | None,
+) -> dict[str, Any]:
+    """What ``card.yaml`` says, without metrics.
+
+    Parameters
+    ----------
+    out
+        The model's folder, with its weights; its name is the model's.
+    segmenter
+        The card's part of that name; its ``file`` lies in ``out`` or beside it.
+    machine
+        What the stages were trained on.
+    notes
+        What the runs' own records do not say.
+    licence
+        Of a model of patients; one of phantoms is Apache-2.0.
+
+    Raises
+    ------
+    ModelError
+        If a model of patients has no licence.
+    """
+    stages = [base, superres]
+    people = base.patients or {}
+    return {
+        "name": out.name,
+        "version": VERSION,
+        **_grid(out, superres),
+        **provenance_of(stages, licence),
+        "conditioning_ranges": people.get("conditioning_ranges")
+        or {k: list(v) for k, v in CONDITIONING_RANGES.items()},
+        "protocol": people.get("protocol", _PHANTOM_PROTOCOL),
+        "files": {
+            file: sha256_of_file(out / file)
+            for file in (base.file, superres.file, segmenter["file"])
+        },
+        "base": {
+            "file": base.file,
+            "sampler": asdict(BASE_SAMPLER),
+            **({"unknown": people["unknown"]} if people.get("unknown") else {}),
+        },
+        "superres": {
+            "file": superres.file,
+            "sampler": asdict(SUPERRES_SAMPLER),
+            "augmentation": AUGMENTATION,
+            "tile": None,
+        },
+        "segmenter": segmenter,
+        "training": {
+            "machine": machine,
+            **{stage.name: training_of(stage) for stage in stages},
+            "notes": notes,
+        },
+    }
+
+
+def _grid(out: Path, superres: FinishedStage) -> dict[str, Any]:
+    patients, data = superres.patients, superres.config.data
+    if patients is not None:
+        grid = patients["grid"]
+    else:
+        assert isinstance(data, PhantomData)
+        grid = {k: list(v) for k, v in asdict(whole_body_grid(data.spacing_mm)).items()}
+    spacing_mm = grid["spacing_mm"][0]
+    factor = load_superres(out / superres.file).architecture.factor
+    return {
+        "summary": (
+            f"Whole-body FDG PET and CT at {spacing_mm:g} mm from age, sex, height and "
+            f"BMI; base stage at {spacing_mm * factor:g} mm."
+        ),
+        "grid": grid,
+    }
+
+
+def provenance_of(stages: list[FinishedStage], licence: str | None) -> dict[str, str]:
+    """On whom the stages were trained, said once where it is the same; the licence.
+
+    Raises
+    ------
+    ModelError
+        If a model of patients has no licence.
+    """
+    records = [stage.patients for stage in stages]
+    told = [sentence_of(r) if r is not None else PHANTOMS for r in records]
+    if all(record is None for record in records):
+        return {"trained_on": PHANTOMS, "licence": licence or "Apache-2.0"}
+    if not licence:
+        raise ModelError(
+            "a model trained on patients needs --licence: one sentence that says under "
+            "which licence their images are, and whether the model may be given away"
+        )
+    if len(set(told)) > 1:
+        named = zip(stages, told, strict=True)
+        told = [f"{stage.name} stage: {sentence}" for stage, sentence in named]
+    sentences = [*dict.fromkeys(told), f"Licence: {licence.rstrip('.')}."]
+    return {"trained_on": " ".join(sentences), "licence": licence}
+
+
+def training_of(stage: FinishedStage) -> dict[str, Any]:
+    """How a stage was trained, as the card tells it."""
+    config, patients = stage.config, stage.patients
+    data: dict[str, Any]
+    if patients is not None:
+        keep = (
+            "training_studies",
+            "training_patients",
+            "held_out_studies",
+            "height_unknown",
+            "weight_unknown",
+            "subjects_per_slice",
+            "min_subjects_per_slice",
+            "written_slices",
+        )
+        data = {key: patients[key] for key in keep}
+    else:
+        data = {"phantoms": config.phantoms.subjects}
+    last = json.loads((stage.run / "stats.jsonl").read_text().splitlines()[-1])
+    reached = ("samples", "minutes", "loss", "loss_by_log_sigma")
+    return {
+        "config": stage.run.name,
+        **data,
+        **{key: last[key] for key in reached},
+        "architecture": config.architecture,
+        "optimization": config.optimization.model_dump(exclude_none=True),
+    }
+
+
+def write_card(card: dict[str, Any], out: Path) -> None:
+    """Write ``card.yaml``."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.width = 88
+    with (out / CARD_NAME).open("w") as stream:
+        yaml.dump(json.loads(json.dumps(card)), stream)

@@ -1,0 +1,179 @@
+"""Axial slabs of the fine volumes, with the coarse volume they are to be made from."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vct.cascade.resample import coarsen, covered_boxes, covered_inside, upsample
+from vct.cascade.stage import SuperResolutionStage
+from vct.diffusion.tokens import position_maps, to_tokens
+from vct.errors import SpecError
+from vct.training.cache import Images
+
+_READERS = 8  # threads that read slabs from disk
+_MEMORY_SHARE = 0.6  # of the device's memory that fine volumes may take
+
+
+@dataclass(frozen=True)
+class Slabs:
+    """A batch of slabs.
+
+    Attributes
+    ----------
+    clean
+        Unit-SD residual, (b, 2, k, j, i) on the fine grid; 0 where not covered.
+    coarse
+        Encoded coarse slab, without augmentation noise.
+    position
+        Position of each token in the field, (b, 3, ...).
+    condition
+        (b, 6).
+    coverage
+        1 where the residual is known, (b, 1, ...) on the coarse grid; None is
+        everywhere.
+    """
+
+    clean: Tensor
+    coarse: Tensor
+    position: Tensor
+    condition: Tensor
+    coverage: Tensor | None = None
+
+
+class FineVolumes:
+    """Training images at full resolution, and their coarse side in memory.
+
+    ``coverage`` (n, 1, k, j, i), bool, tells the coarse voxels whose fine residual is
+    of scanned values alone; None is all.
+    """
+
+    def __init__(self, images: Images, factor: int, device: str) -> None:
+        self.images, self.factor, self.device = images, factor, device
+        self.condition = images.condition(images.training).to(device)
+        self._fine = self._in_memory()
+        self.coarse = torch.stack(
+            [coarsen(self.whole(n)[None], factor)[0].half() for n in images.training]
+        )
+        self.coverage = self._inside()
+
+    def _in_memory(self) -> list[Tensor] | None:
+        """All fine volumes where the device's memory is large, else read on demand."""
+        if not self.device.startswith("cuda"):
+            return None
+        count = len(self.images.training)
+        needed = 2 * 2 * torch.Size(self.images.grid.shape).numel() * count
+        memory = torch.cuda.get_device_properties(self.device).total_memory
+        if needed > _MEMORY_SHARE * memory:
+            return None
+        volumes = self.images.volumes(self.images.training)
+        return [volume.to(self.device).half() for volume in volumes]
+
+    def _inside(self) -> Tensor | None:
+        parts = []
+        for index in self.images.training:
+            fine = self.images.coverage(index)
+            if fine is None:
+                return None
+            coarse = covered_boxes(fine[None, None].to(self.device), self.factor)
+            parts.append(covered_inside(coarse)[0])
+        return torch.stack(parts)
+
+    def whole(self, index: int) -> Tensor:
+        """Encoded volume, float32, (2, k, j, i)."""
+        return self.slab(index, 0, self.images.grid.shape[0])
+
+    def slab(self, index: int, first: int, last: int) -> Tensor:
+        """Slices ``first`` to before ``last`` of it."""
+        if self._fine:
+            return self._fine[index][:, first:last].float()
+        return self.images.slab(index, first, last).to(self.device).float()
+
+    def slabs(self, picks: Sequence[tuple[int, int]], length: int) -> Tensor:
+        """Slabs of (index, first slice), (b, 2, length, j, i)."""
+
+        def read(pick: tuple[int, int]) -> Tensor:
+            index, first = pick
+            return self.slab(index, first, first + length)
+
+        if self._fine:
+            return torch.stack([read(pick) for pick in picks])
+        with ThreadPoolExecutor(_READERS) as pool:
+            return torch.stack(list(pool.map(read, picks)))
+
+    def starts(self, length: int, step: int) -> list[list[int]]:
+        """For every volume, where a slab that covers as much as it can may start.
+
+        Raises
+        ------
+        SpecError
+            If no slab fits.
+        """
+        total = self.images.grid.shape[0]
+        if length % step or length > total:
+            raise SpecError(
+                f"patch_slices {length} must be a multiple of {step}, which the "
+                f"architecture's patch and levels make, and at most {total}"
+            )
+        every = range(0, total - length + 1, step)
+        if self.coverage is None:
+            return [list(every)] * len(self.condition)
+        return [
+            best_starts(slices.nonzero().flatten() * self.factor, every, length)
+            for slices in self.coverage.flatten(3).any(3).any(1).cpu()
+        ]
+
+
+def best_starts(covered: Tensor, every: range, length: int) -> list[int]:
+    """Those of ``every`` start whose slab holds the most of the covered slices."""
+    counts = [int(((covered >= k) & (covered < k + length)).sum()) for k in every]
+    return [k for k, n in zip(every, counts, strict=True) if n == max(counts)]
+
+
+def cut_slabs(
+    stage: SuperResolutionStage,
+    volumes: FineVolumes,
+    picks: Sequence[tuple[int, int]],
+    coarse: Sequence[Tensor],
+    length: int,
+) -> Slabs:
+    """Slabs of (index, first slice) above their coarse volumes, each (2, k, j, i)."""
+    patch, f = stage.architecture.patch, volumes.factor
+    parts = []
+    for (_, start), volume in zip(picks, coarse, strict=True):
+        total = volume.shape[1]
+        low, high = max(start // f - 1, 0), min((start + length) // f + 1, total)
+        raised = upsample(volume[None, :, low:high].float(), f)
+        parts.append(raised[0, :, start - low * f : start - low * f + length])
+    sd = stage.residual_sd.reshape(1, 2, 1, 1, 1)
+    clean = (volumes.slabs(picks, length) - torch.stack(parts)) / sd
+    position = position_maps(to_tokens(coarse[0][None, :1].float(), patch // f))[0]
+
+    def cut(whole: Sequence[Tensor], size: int) -> Tensor:
+        return torch.stack(
+            [
+                volume[:, start // size : (start + length) // size].float()
+                for volume, (_, start) in zip(whole, picks, strict=True)
+            ]
+        )
+
+    coverage = None
+    if volumes.coverage is not None:
+        coverage = cut([volumes.coverage[index] for index, _ in picks], f)
+        clean = clean * on_fine_grid(coverage, f)
+    return Slabs(
+        clean,
+        cut(coarse, f),
+        cut([position] * len(picks), patch),
+        volumes.condition[[index for index, _ in picks]],
+        coverage,
+    )
+
+
+def on_fine_grid(coverage: Tensor, factor: int) -> Tensor:
+    """Every value factor³ times, (b, 1, k, j, i)."""
+    return torch.nn.functional.interpolate(
+        coverage, scale_factor=factor, mode="nearest"
+    )

@@ -1,0 +1,269 @@
+"""A cohort held against the references a user names, or the built-in ones."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vct.errors import CohortError
+from vct.manifest import Cohort
+from vct.validation.comparison import (
+    BOUND_PERCENT,
+    Against,
+    compare,
+    compare_summary,
+)
+from vct.validation.comparison_tables import COMPARISONS, HISTOGRAMS, SLOPES
+from vct.validation.finding import Finding, Kind
+from vct.validation.groups import SEXES
+from vct.validation.organs import CALIBRATED
+from vct.validation.people import People, people_of_cohort, people_of_rows
+from vct.validation.reference_file import (
+    ReferenceFile,
+    cohort_instrument,
+    read_reference,
+    require_same_instrument,
+)
+from vct.validation.references import (
+    autopet_published,
+    hedypet_fit,
+    hedypet_slopes,
+    reference_for,
+)
+from vct.validation.slopes import compare_slopes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BUILT_IN = {"autopet-published": autopet_published, "hedypet-fit": hedypet_fit}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user asked to be held against.
+
+    Attributes
+    ----------
+    references
+        Names of built-in references, or paths of reference files; empty shows the
+        built-in ones and judges by none.
+    bound_percent
+        Bound of equivalence.
+    any_instrument
+        Compare with a reference that another instrument measured.
+    """
+
+    references: tuple[str, ...] = ()
+    bound_percent: float = BOUND_PERCENT
+    any_instrument: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.bound_percent < 100:
+            raise CohortError(
+                f"a bound of {self.bound_percent:g} % is none; name a number between "
+                "0 and 100."
+            )
+
+
+def comparison_tables(
+    cohort: Cohort, asked: Asked, *, kind: Kind
+) -> "dict[str, pd.DataFrame]":
+    """Tables ``comparisons slopes histograms`` of a cohort.
+
+    Parameters
+    ----------
+    kind
+        ``calibrated`` where the model's training was fitted to the built-in
+        references, else ``published``.
+
+    Raises
+    ------
+    CohortError
+        If a reference cannot be read, or another instrument measured it.
+    """
+    import pandas as pd
+
+    people = people_of_cohort(cohort)
+    comparisons, slopes = [], []
+    for name in asked.references or tuple(BUILT_IN):
+        if name in BUILT_IN:
+            against = Against(name, kind, bound_percent=asked.bound_percent)
+            df = compare_summary(people, BUILT_IN[name](), against)
+            comparisons.append(df.assign(primary=_primary(df)))
+            if name == "hedypet-fit":
+                slopes.append(compare_slopes(people, hedypet_slopes(), against))
+            continue
+        other, against = _own(Path(name), cohort, asked)
+        comparisons.append(compare(people, other, against).assign(primary=True))
+        slopes.append(compare_slopes(people, other, against))
+    if not slopes:
+        alone = Against("none", "descriptive", bound_percent=asked.bound_percent)
+        slopes = [compare_slopes(people, None, alone)]
+    return {
+        "comparisons": _joined(comparisons, list(COMPARISONS)),
+        "slopes": _joined(slopes, list(SLOPES)),
+        "histograms": pd.DataFrame(columns=list(HISTOGRAMS)),
+    }
+
+
+def people_of_reference(reference: ReferenceFile) -> People:
+    """People of a reference file; repeat studies of one person count once.
+
+    The first study stands for a person: two of one are not two people.
+    """
+    first = reference.rows.drop_duplicates("subject_key")["subject_id"]
+    rows = reference.rows[reference.rows["subject_id"].isin(first)]
+    return people_of_rows(rows)
+
+
+def judged_findings(
+    tables: "dict[str, pd.DataFrame]", asked: Asked
+) -> Iterator[Finding]:
+    """Findings of the references that were named; none of what is only shown.
+
+    Means and spreads of everybody and by sex, and every subgroup or slope that fails.
+    """
+    if not asked.references:
+        return
+    df = tables["comparisons"]
+    shown = df["group_kind"].isin(["all", "sex"])
+    for row in df[shown | (df["verdict"] == "fail")].itertuples():
+        if row.verdict != "info":
+            yield _mean_finding(row)
+    for row in df[shown | (df["spread_verdict"] == "fail")].itertuples():
+        if row.spread_verdict != "info":
+            yield _spread_finding(row)
+    slopes = tables["slopes"]
+    for row in slopes[slopes["verdict"].isin(["pass", "fail"])].itertuples():
+        yield _slope_finding(row)
+
+
+def _own(path: Path, cohort: Cohort, asked: Asked) -> tuple[People, Against]:
+    if not path.suffix and not path.exists():
+        raise CohortError(
+            f"no reference is called {str(path)!r}. Name {', '.join(BUILT_IN)}, or a "
+            "file of 'vct autopet reference'."
+        )
+    reference = read_reference(path)
+    remark = require_same_instrument(
+        cohort_instrument(cohort.run),
+        reference.instrument,
+        any_instrument=asked.any_instrument,
+    )
+    source = f"{reference.source}. {remark}" if remark else reference.source
+    name = path.stem
+    return (
+        people_of_reference(reference),
+        Against(name, "own reference", source, asked.bound_percent),
+    )
+
+
+def _primary(df: "pd.DataFrame") -> list[bool]:
+    """Whether a built-in reference is the one for the organ."""
+    columns = (df[name].astype(str) for name in _KEY)
+    return [
+        (best := reference_for(organ, quantity, SEXES[group])) is not None
+        and best.source == source
+        for organ, quantity, group, source in zip(*columns, strict=True)
+    ]
+
+
+_KEY = ("organ", "quantity", "group", "source")
+
+
+def _joined(parts: "list[pd.DataFrame]", columns: list[str]) -> "pd.DataFrame":
+    import pandas as pd
+
+    filled = [part for part in parts if len(part)]
+    if not filled:
+        return pd.DataFrame(columns=columns)
+    return pd.concat(filled, ignore_index=True)[columns]
+
+
+def _mean_finding(row) -> Finding:
+    bound = row.bound_percent / 100 * abs(row.reference_mean)
+    return Finding(
+        id=f"compare/{_slug(row)}/mean",
+        title=f"{_title(row)}: mean",
+        value=float(row.mean),
+        reference=float(row.reference_mean),
+        difference_percent=float(row.difference_percent),
+        interval=_pair(row.low_percent, row.high_percent),
+        bound=(float(row.reference_mean - bound), float(row.reference_mean + bound)),
+        verdict=row.verdict,
+        note=_note(row) + f" p of difference {row.p_difference_adjusted:.2g}, of "
+        f"equivalence {row.p_equivalence_adjusted:.2g} (Benjamini-Hochberg).",
+        **_common(row),
+    )
+
+
+def _spread_finding(row) -> Finding:
+    return Finding(
+        id=f"compare/{_slug(row)}/sd",
+        title=f"{_title(row)}: standard deviation",
+        value=float(row.sd),
+        reference=float(row.reference_sd),
+        difference_percent=float(100 * (row.sd_ratio - 1)),
+        interval=_pair(100 * (row.sd_ratio_low - 1), 100 * (row.sd_ratio_high - 1)),
+        bound=(float(0.85 * row.reference_sd), float(1.15 * row.reference_sd)),
+        verdict=row.spread_verdict,
+        statistic="sd",
+        note=_note(row) + f" p of difference {row.p_spread_adjusted:.2g} "
+        "(Benjamini-Hochberg).",
+        **_common(row),
+    )
+
+
+def _slope_finding(row) -> Finding:
+    return Finding(
+        id=f"slope/{row.reference}/{row.organ}/{row.quantity}/{row.sex}/{row.on}",
+        title=f"{row.organ.replace('_', ' ')}, {row.quantity}, {row.sex}: slope on "
+        f"{row.on}",
+        quantity=row.quantity,
+        group=row.sex,
+        n=int(row.n),
+        value=float(row.slope),
+        reference=float(row.reference_slope),
+        difference_percent=float(row.difference_percent_per_sd),
+        interval=None,
+        bound=None,
+        verdict=row.verdict,
+        source=row.reference,
+        kind="calibrated" if row.evidence == "calibrated" else "published",
+        statistic="slope",
+        organ=row.organ,
+        note="Difference over one SD of the regressor, in percent of the mean. p of "
+        f"difference {row.p_difference_adjusted:.2g} (Benjamini-Hochberg).",
+    )
+
+
+def _common(row) -> dict:
+    kind: Kind = "calibrated" if row.evidence == "calibrated" else "published"
+    return {
+        "quantity": row.quantity,
+        "group": row.group,
+        "n": int(row.n),
+        "source": row.source or row.reference,
+        "kind": kind,
+        "organ": row.organ,
+    }
+
+
+def _title(row) -> str:
+    organ = row.organ.replace("_", " ")
+    return f"{organ}, {row.quantity}, {row.group} against {row.reference}"
+
+
+def _slug(row) -> str:
+    group = row.group.replace(" ", "-").replace(",", "").replace("/", "-")
+    return f"{row.reference}/{row.organ}/{row.quantity}/{group}"
+
+
+def _note(row) -> str:
+    return (CALIBRATED if row.evidence == "calibrated" else "") + row.note
+
+
+def _pair(low: float, high: float) -> tuple[float, float] | None:
+    return (float(low), float(high)) if np.isfinite(low + high) else None

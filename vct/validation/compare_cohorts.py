@@ -1,0 +1,100 @@
+"""One cohort against another: arms of a trial, models, seeds."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vct.errors import CohortError
+from vct.manifest import Cohort, load_cohort
+from vct.validation.comparison import BOUND_PERCENT, Against, compare
+from vct.validation.comparison_tables import COMPARISONS, HISTOGRAMS
+from vct.validation.people import People, people_of_rows
+from vct.validation.reference_file import (
+    cohort_instrument,
+    require_same_instrument,
+)
+from vct.validation.slopes import compare_slopes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EVIDENCE = "other cohort"
+
+
+@dataclass(frozen=True)
+class Side:
+    """A cohort, or one of its arms."""
+
+    folder: Path
+    arm: str | None = None
+
+    @property
+    def name(self) -> str:
+        """For tables."""
+        return f"{self.folder.name}, arm {self.arm}" if self.arm else self.folder.name
+
+
+def compare_cohorts(
+    one: Side,
+    other: Side,
+    *,
+    bound_percent: float = BOUND_PERCENT,
+    any_instrument: bool = False,
+) -> "dict[str, pd.DataFrame]":
+    """Compare a cohort with another, which plays the reference.
+
+    The other's subjects are weighted to the first one's sex, age and BMI bands.
+
+    Returns
+    -------
+    dict
+        ``comparisons``, ``slopes`` and ``histograms`` of ``comparison_tables``; the
+        last is empty, since cohorts keep no histograms.
+
+    Raises
+    ------
+    CohortError
+        If a folder is no cohort or has no such arm, both sides are one, or their organs
+        were measured by two instruments and ``any_instrument`` is not set.
+    """
+    import pandas as pd
+
+    if (one.folder.resolve(), one.arm) == (other.folder.resolve(), other.arm):
+        raise CohortError(
+            f"{one.folder} would be compared with itself. Name another cohort, or two "
+            "arms with --arm-a and --arm-b."
+        )
+    cohorts = load_cohort(one.folder), load_cohort(other.folder)
+    remark = require_same_instrument(
+        cohort_instrument(cohorts[0].run),
+        cohort_instrument(cohorts[1].run),
+        any_instrument=any_instrument,
+    )
+    own = people_of_arm(cohorts[0], one.arm)
+    theirs = people_of_arm(cohorts[1], other.arm)
+    source = f"cohort {other.folder}"
+    against = Against(other.name, EVIDENCE, source, bound_percent)
+    told = compare(own, theirs, against).assign(primary=True)[list(COMPARISONS)]
+    slopes = compare_slopes(own, theirs, against)
+    for df in (told, slopes):
+        df["note"] = [" ".join(filter(None, (note, remark))) for note in df["note"]]
+    histograms = pd.DataFrame(columns=list(HISTOGRAMS))
+    return {"comparisons": told, "slopes": slopes, "histograms": histograms}
+
+
+def people_of_arm(cohort: Cohort, arm: str | None) -> People:
+    """Finished subjects of an arm, or of all.
+
+    Raises
+    ------
+    CohortError
+        If there is no such arm.
+    """
+    people = cohort.finished
+    arms = sorted(set(cohort.subjects["arm"].dropna()))
+    if arm is not None and arm not in arms:
+        raise CohortError(
+            f"{cohort.path} has no arm {arm!r}; its arms are {', '.join(arms)}."
+        )
+    chosen = people if arm is None else people[people["arm"] == arm]
+    return people_of_rows(cohort.organs, chosen)

@@ -1,0 +1,333 @@
+"""A cohort against a reference: every organ, quantity and subgroup, with a verdict.
+
+Verdicts of a mean, after Benjamini-Hochberg over all judged rows of the reference:
+
+- *pass*: equivalent; two one-sided tests put the ratio of means within the bound.
+- *fail*: different by Welch's test, and the estimate lies beyond the bound.
+- *inconclusive*: neither; more subjects are needed.
+- *info*: not judged, because there are too few values or no ratio makes sense (HU).
+
+Verdicts of a spread: *fail* where the ratio of SDs differs from 1 and lies outside
+``SD_BOUNDS``, *pass* where its 95 % interval lies within ``SD_PASS``.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vct.seeds import generator
+from vct.validation.equivalence import (
+    Moments,
+    adjusted,
+    alike_p,
+    difference_p,
+    equivalence_p,
+    weighted_moments,
+)
+from vct.validation.groups import SEXES, Group, cells, groups
+from vct.validation.people import People
+from vct.validation.resampling import (
+    N_RESAMPLES,
+    distances,
+    intervals,
+    resampled_moments,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BOUND_PERCENT = 5.0
+SIGNIFICANT = 0.05
+SD_BOUNDS = (0.85, 1.15)
+SD_PASS = (0.80, 1.25)
+FEWEST = 20  # values a side below which nothing is judged
+_JUDGED = ("volume_ml", "suv_mean")  # HU has no meaningful zero
+_DISTANCES = ("ks", "p_ks", "wasserstein", "p_wasserstein")
+_DISTRIBUTIONS_OF = ("all", "sex", "diagnosis")  # permutations take their time
+
+
+@dataclass(frozen=True)
+class Against:
+    """What a cohort is held against, and how far it may be off.
+
+    Attributes
+    ----------
+    name
+        Of the reference, in tables.
+    evidence
+        ``calibrated``, ``published``, ``own reference`` or ``other cohort``.
+    source
+        Citation.
+    bound_percent
+        Of the reference's mean.
+    standardize
+        Weight the reference's people so that sex, age band and BMI band occur as often
+        as in the cohort.
+    """
+
+    name: str
+    evidence: str
+    source: str = ""
+    bound_percent: float = BOUND_PERCENT
+    standardize: bool = True
+
+
+def compare(
+    cohort: People,
+    reference: People,
+    against: Against,
+    *,
+    seed: int = 0,
+    distributions: bool = True,
+) -> "pd.DataFrame":
+    """Compare with people measured one by one.
+
+    Parameters
+    ----------
+    distributions
+        Tell Kolmogorov-Smirnov and Wasserstein distances too, which takes time.
+
+    Returns
+    -------
+    DataFrame
+        Columns of ``comparison_tables.COMPARISONS`` but ``primary``.
+    """
+    keep, weights, note = _standard(cohort, reference, against)
+    theirs = {g.label: g for g in groups(reference.who)}
+    parts = []
+    for group in groups(cohort.who):
+        other = theirs.get(group.label)
+        if other is None:
+            continue
+        rng = generator(seed, "comparison", against.name, group.label)
+        x = cohort.values[group.mask & keep]
+        inside = other.mask & (weights > 0)
+        y, w = reference.values[inside], weights[inside]
+        if len(x) < 2 or len(y) < 2:
+            continue
+        own = weighted_moments(x, np.ones(len(x)))
+        yours = weighted_moments(y, w)
+        draws = (
+            *resampled_moments(x, np.ones(len(x)), rng),
+            *resampled_moments(y, w, rng),
+        )
+        spread_p = alike_p(_deviations(x, np.ones(len(x))), _deviations(y, w))
+        df = _rows(cohort, group, own, yours, draws, spread_p, against, note)
+        if distributions and group.kind in _DISTRIBUTIONS_OF:
+            apart = [_apart(a, b, w, rng) for a, b in zip(x.T, y.T, strict=True)]
+            df[list(_DISTANCES)] = np.array(apart)
+        parts.append(df[df["n"] > 0])
+    return _judged(parts)
+
+
+def compare_summary(
+    cohort: People, summary: "pd.DataFrame", against: Against, *, seed: int = 0
+) -> "pd.DataFrame":
+    """Compare with published means and SDs by sex.
+
+    Parameters
+    ----------
+    summary
+        Columns ``organ quantity sex mean sd n reading_error source``.
+    """
+    parts = []
+    for group in groups(cohort.who):
+        if group.kind != "sex":
+            continue
+        rng = generator(seed, "comparison", against.name, group.label)
+        rows = summary[summary["sex"] == SEXES[group.label]]
+        known = rows.set_index(["organ", "quantity"]).reindex(list(cohort.measures))
+        yours = Moments(
+            known["mean"].to_numpy(float),
+            known["sd"].to_numpy(float) ** 2,
+            known["n"].to_numpy(float),
+            known["reading_error"].fillna(0.0).to_numpy(float),
+        )
+        x = cohort.values[group.mask]
+        if len(x) < 2:
+            continue
+        own = weighted_moments(x, np.ones(len(x)))
+        draws = (*resampled_moments(x, np.ones(len(x)), rng), *_drawn(yours, rng))
+        spread_p = _summary_spread_p(own, yours, draws)
+        df = _rows(cohort, group, own, yours, draws, spread_p, against, _OTHER_PEOPLE)
+        df["source"] = known["source"].fillna("").to_numpy()
+        parts.append(df[np.isfinite(yours.mean) & (df["n"] > 0)])
+    return _judged(parts)
+
+
+_OTHER_PEOPLE = (
+    "Published for other people than the cohort asks for; their demographics are not "
+    "adjusted for."
+)
+
+
+def _standard(
+    cohort: People, reference: People, against: Against
+) -> tuple[np.ndarray, np.ndarray, str]:
+    """Subjects kept, weights of the reference, and what was done, in words."""
+    everyone, alike = np.ones(len(cohort), bool), np.ones(len(reference))
+    if not against.standardize:
+        return everyone, alike, "Demographics are not adjusted for."
+    with_bmi = bool(reference.who["bmi_kg_m2"].notna().mean() > 0.9)
+    ours = cells(cohort.who, with_bmi=with_bmi)
+    theirs = cells(reference.who, with_bmi=with_bmi)
+    names, counts = np.unique(theirs[theirs != ""], return_counts=True)
+    available = dict(zip(names.tolist(), counts.tolist(), strict=True))
+    keep = np.array([cell in available for cell in ours], bool)
+    asked, wanted = np.unique(ours[keep], return_counts=True)
+    share = {
+        cell: n / available[cell]
+        for cell, n in zip(asked.tolist(), wanted.tolist(), strict=True)
+    }
+    weights = np.array([share.get(cell, 0.0) for cell in theirs])
+    what = "sex, age band and BMI band" if with_bmi else "sex and age band"
+    note = f"Reference weighted to the cohort's {what}."
+    if not keep.all():
+        note += f" Left out: {int((~keep).sum())} subjects like whom it has nobody."
+    return keep, weights, note
+
+
+def _apart(
+    x: np.ndarray, y: np.ndarray, weights: np.ndarray, rng: np.random.Generator
+) -> tuple[float, float, float, float]:
+    """Distances of two distributions; weighted people are drawn by their weights."""
+    present = np.isfinite(y)
+    x, y, w = x[np.isfinite(x)], y[present], weights[present]
+    if len(x) < FEWEST or len(y) < FEWEST:
+        return (np.nan,) * 4
+    if np.ptp(w) > 0:
+        effective = int(w.sum() ** 2 / (w**2).sum())
+        y = rng.choice(y, max(effective, FEWEST), p=w / w.sum())
+    return distances(x, y, rng)
+
+
+def _drawn(summary: Moments, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Means and SDs that a summary of n normal values may have come from."""
+    shape = (N_RESAMPLES, len(summary.mean))
+    n = np.maximum(summary.n, 2)
+    error = np.sqrt(summary.variance / n + summary.mean_error**2)
+    means = summary.mean + error * rng.standard_normal(shape)
+    return means, summary.sd * np.sqrt(rng.chisquare(n - 1, shape) / (n - 1))
+
+
+def _rows(
+    cohort: People,
+    group: Group,
+    own: Moments,
+    other: Moments,
+    draws: tuple[np.ndarray, ...],
+    spread_p: np.ndarray,
+    against: Against,
+    note: str,
+) -> "pd.DataFrame":
+    import pandas as pd
+
+    mean, sd, other_mean, other_sd = draws
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scale = np.abs(other.mean)
+        difference = 100 * (own.mean - other.mean) / scale
+        drawn = 100 * (mean - other_mean) / np.abs(other_mean)
+        ratio, drawn_ratio = own.sd / other.sd, sd / other_sd
+    low, high = intervals(drawn, 0.95)
+    low90, high90 = intervals(drawn, 0.90)
+    sd_low, sd_high = intervals(drawn_ratio, 0.95)
+    bound = against.bound_percent / 100
+    df = pd.DataFrame(
+        {
+            "organ": [m.organ for m in cohort.measures],
+            "quantity": [m.quantity for m in cohort.measures],
+            "group": group.label,
+            "group_kind": group.kind,
+            "reference": against.name,
+            "evidence": against.evidence,
+            "n": np.rint(own.n).astype(int),
+            "n_reference": np.rint(np.nan_to_num(other.n)).astype(int),
+            "mean": own.mean,
+            "reference_mean": other.mean,
+            "difference_percent": difference,
+            "low_percent": low,
+            "high_percent": high,
+            "low90_percent": low90,
+            "high90_percent": high90,
+            "p_difference": difference_p(own, other),
+            "p_equivalence": equivalence_p(own, other, bound),
+            "bound_percent": against.bound_percent,
+            "sd": own.sd,
+            "reference_sd": other.sd,
+            "sd_ratio": ratio,
+            "sd_ratio_low": sd_low,
+            "sd_ratio_high": sd_high,
+            "p_spread": spread_p,
+            **dict.fromkeys(_DISTANCES, np.nan),
+            "source": against.source,
+            "note": note,
+        }
+    )
+    few = (df["n"] < FEWEST) | (df["n_reference"] < FEWEST)
+    unjudged = few | ~df["quantity"].isin(_JUDGED)
+    df.loc[unjudged, ["p_difference", "p_equivalence", "p_spread"]] = np.nan
+    df.loc[few, "note"] = note + f" Fewer than {FEWEST} values: not judged."
+    return df
+
+
+def _deviations(values: np.ndarray, weights: np.ndarray) -> Moments:
+    """Moments of absolute deviations from the median, of which spreads are tested.
+
+    References
+    ----------
+    Brown and Forsythe, J Am Stat Assoc 69 (1974) 364.
+    """
+    filled = np.where(np.isfinite(values).any(axis=0), values, 0.0)
+    return weighted_moments(np.abs(values - np.nanmedian(filled, axis=0)), weights)
+
+
+def _summary_spread_p(
+    own: Moments, other: Moments, draws: tuple[np.ndarray, ...]
+) -> np.ndarray:
+    """p that a ratio of SDs is 1 where the reference is a summary: bootstrapped."""
+    from scipy import stats
+
+    _, sd, _, other_sd = draws
+    with np.errstate(invalid="ignore", divide="ignore"):
+        logs = np.log(sd / other_sd)
+        error = np.std(np.where(np.isfinite(logs), logs, 0.0), axis=0)
+        return 2 * stats.norm.sf(np.abs(np.log(own.sd / other.sd)) / error)
+
+
+def _judged(parts: list["pd.DataFrame"]) -> "pd.DataFrame":
+    """All rows of one reference, p adjusted together, with verdicts."""
+    import pandas as pd
+
+    from vct.validation.comparison_tables import COMPARISONS
+
+    if not parts:
+        return pd.DataFrame(columns=[c for c in COMPARISONS if c != "primary"])
+    df = pd.concat(parts, ignore_index=True)
+    for name in ("p_difference", "p_equivalence", "p_spread"):
+        df[f"{name}_adjusted"] = adjusted(df[name].to_numpy())
+    df["verdict"] = _mean_verdicts(df)
+    df["spread_verdict"] = _spread_verdicts(df)
+    return df[[c for c in COMPARISONS if c != "primary"]]
+
+
+def _mean_verdicts(df: "pd.DataFrame") -> np.ndarray:
+    same = df["p_equivalence_adjusted"] < SIGNIFICANT
+    other = df["p_difference_adjusted"] < SIGNIFICANT
+    beyond = df["difference_percent"].abs() > df["bound_percent"]
+    return verdicts(df["p_equivalence"].isna(), same, other & beyond)
+
+
+def _spread_verdicts(df: "pd.DataFrame") -> np.ndarray:
+    same = (df["sd_ratio_low"] > SD_PASS[0]) & (df["sd_ratio_high"] < SD_PASS[1])
+    other = df["p_spread_adjusted"] < SIGNIFICANT
+    beyond = ~df["sd_ratio"].between(*SD_BOUNDS)
+    return verdicts(df["p_spread"].isna(), same, other & beyond)
+
+
+def verdicts(
+    unjudged: "pd.Series", passed: "pd.Series", failed: "pd.Series"
+) -> np.ndarray:
+    """Words for rows that are not judged, pass, or fail; else inconclusive."""
+    words = ["info", "pass", "fail"]
+    return np.select([unjudged, passed, failed], words, "inconclusive")

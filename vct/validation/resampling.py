@@ -1,0 +1,87 @@
+"""Bootstrap and permutation, many quantities at once."""
+
+import numpy as np
+
+N_RESAMPLES = 2000
+N_PERMUTATIONS = 499
+MOST_PERMUTED = 1000  # values a side; more make p finer than anyone needs
+_CHUNK = 4_000_000  # weights drawn at once
+
+
+def resampled_moments(
+    values: np.ndarray, weights: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and SD of resamples of the subjects, (N_RESAMPLES, c) each.
+
+    Poisson bootstrap: every subject counts Poisson(1) times, in all columns alike, so
+    that a matrix product does it. NaN are left out.
+
+    Parameters
+    ----------
+    values
+        (n, c).
+    weights
+        Of the subjects, (n,).
+    """
+    n = len(values)
+    present = np.isfinite(values)
+    some = present.any(axis=0)
+    center = np.nanmean(np.where(some, values, 0.0), axis=0, keepdims=True)
+    apart = np.where(present, values - center, 0.0)
+    table = np.hstack([present, apart, apart**2]).astype(np.float64)
+    step = max(1, _CHUNK // max(n, 1))
+    sums = np.vstack(
+        [
+            (rng.poisson(1.0, (min(step, N_RESAMPLES - first), n)) * weights) @ table
+            for first in range(0, N_RESAMPLES, step)
+        ]
+    )
+    total, first, second = np.split(sums, 3, axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = first / total
+        variance = np.maximum(second / total - mean**2, 0.0)
+        effective = weights.sum() ** 2 / (weights**2).sum()
+        variance *= effective / max(effective - 1, 1e-9)
+    return mean + center, np.sqrt(variance)
+
+
+def intervals(draws: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
+    """Percentile interval of the columns of ``draws``, NaN passed over."""
+    tail = 50.0 * (1 - confidence)
+    draws = np.where(np.isfinite(draws), draws, np.nan)
+    empty = np.isnan(draws).all(axis=0)
+    filled = np.where(empty, 0.0, draws)
+    low, high = np.nanpercentile(filled, [tail, 100.0 - tail], axis=0)
+    return np.where(empty, np.nan, low), np.where(empty, np.nan, high)
+
+
+def distances(
+    x: np.ndarray, y: np.ndarray, rng: np.random.Generator
+) -> tuple[float, float, float, float]:
+    """Kolmogorov-Smirnov and Wasserstein distance, each with its permutation p.
+
+    Returns
+    -------
+    tuple
+        KS distance, its p; Wasserstein distance in the values' unit, its p. p are of
+        at most ``MOST_PERMUTED`` values a side.
+    """
+    from scipy import stats
+
+    ks = float(stats.ks_2samp(x, y, method="asymp").statistic)
+    wasserstein = float(stats.wasserstein_distance(x, y))
+    a, b = _at_most(x, rng), _at_most(y, rng)
+    pooled = np.concatenate([a, b])
+    order = np.argsort(pooled, kind="stable")
+    steps = np.diff(pooled[order])
+    share = np.where(np.arange(len(pooled)) < len(a), 1 / len(a), -1 / len(b))[order]
+    rows = np.vstack([share, rng.permuted(np.tile(share, (N_PERMUTATIONS, 1)), axis=1)])
+    apart = np.abs(np.cumsum(rows, axis=1))[:, :-1]
+    # Equal values are one step of the distribution functions.
+    found = ((apart * (steps > 0)).max(axis=1), apart @ steps)
+    p_ks, p_wasserstein = (float(np.mean(d >= d[0] * (1 - 1e-9))) for d in found)
+    return ks, p_ks, wasserstein, p_wasserstein
+
+
+def _at_most(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return rng.choice(x, MOST_PERMUTED, replace=False) if len(x) > MOST_PERMUTED else x

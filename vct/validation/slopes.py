@@ -1,0 +1,181 @@
+"""How organs follow age, height and BMI: regressions of cohort and reference."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from vct.validation.comparison import SIGNIFICANT, Against, verdicts
+from vct.validation.equivalence import adjusted
+from vct.validation.groups import SEXES
+from vct.validation.people import Measure, People
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REGRESSORS = ("age_years", "bmi_kg_m2", "height_m")
+FEWEST = 20  # subjects below which no slope is told
+
+
+class Slope(NamedTuple):
+    """Slope, its standard error and degrees of freedom."""
+
+    value: float
+    error: float
+    degrees: int
+
+    def interval(self) -> tuple[float, float]:
+        """Student's 95 % interval."""
+        from scipy import stats
+
+        reach = stats.t.ppf(0.975, self.degrees) * self.error
+        return self.value - reach, self.value + reach
+
+
+Published = Mapping[tuple[str, str, str], Mapping[str, tuple[float, float, int]]]
+
+
+def compare_slopes(
+    cohort: People, reference: People | Published | None, against: Against
+) -> "pd.DataFrame":
+    """Slopes of every volume and mean SUV, by sex, each with the others held.
+
+    ``reference`` is people measured one by one, or published slopes by (organ,
+    quantity, sex) and regressor: value, standard error, degrees of freedom.
+
+    A difference of slopes is judged over one SD of the regressor in the cohort, as a
+    share of the mean: *pass* where two one-sided tests put it within the bound, *fail*
+    where it differs from 0 and lies beyond. Without ``reference`` slopes are shown.
+
+    Returns
+    -------
+    DataFrame
+        Columns of ``comparison_tables.SLOPES``.
+    """
+    import pandas as pd
+
+    from vct.validation.comparison_tables import SLOPES
+
+    rows = list(_rows(cohort, reference, against))
+    df = pd.DataFrame(rows, columns=[c for c in SLOPES if c != "verdict"])
+    for name in ("p_difference", "p_equivalence"):
+        df[f"{name}_adjusted"] = adjusted(df[name].to_numpy(float))
+    beyond = df["difference_percent_per_sd"].abs() > against.bound_percent
+    df["verdict"] = verdicts(
+        df["p_difference"].isna(),
+        df["p_equivalence_adjusted"] < SIGNIFICANT,
+        (df["p_difference_adjusted"] < SIGNIFICANT) & beyond,
+    )
+    return df[list(SLOPES)]
+
+
+def fitted_slopes(values: np.ndarray, who: "pd.DataFrame") -> dict[str, Slope]:
+    """Least squares of values (n,) on all regressors; empty below ``FEWEST``.
+
+    Errors are robust to spread that changes along a regressor: HC3 of MacKinnon and
+    White, J Econometrics 29 (1985) 305.
+    """
+    x = who[list(REGRESSORS)].to_numpy(float)
+    known = np.isfinite(values) & np.isfinite(x).all(axis=1)
+    x, y = x[known], values[known]
+    if len(y) < FEWEST or np.ptp(x, axis=0).min() == 0:
+        return {}
+    center = x.mean(axis=0)
+    design = np.column_stack([np.ones(len(y)), x - center])
+    inverse = np.linalg.pinv(design.T @ design)
+    beta = inverse @ design.T @ y
+    degrees = len(y) - design.shape[1]
+    leverage = ((design @ inverse) * design).sum(axis=1)
+    left = (y - design @ beta) / (1 - leverage)
+    errors = np.sqrt(np.diag(inverse @ (design.T * left**2) @ design @ inverse))
+    return {
+        name: Slope(float(beta[k]), float(errors[k]), degrees)
+        for k, name in enumerate(REGRESSORS, start=1)
+    }
+
+
+def _rows(
+    cohort: People, reference: People | Published | None, against: Against
+) -> Iterator[dict[str, Any]]:
+    for column, measure in enumerate(cohort.measures):
+        if measure.quantity == "hu_mean":
+            continue
+        for sex in SEXES.values():
+            who = (cohort.who["sex"] == sex).to_numpy()
+            x = cohort.values[who, column]
+            own = fitted_slopes(x, cohort.who[who])
+            theirs, n_reference = _theirs(reference, column, measure, sex)
+            for name, slope in own.items():
+                spread = float(cohort.who.loc[who, name].std())
+                yield {
+                    "organ": measure.organ,
+                    "quantity": measure.quantity,
+                    "sex": sex,
+                    "on": name,
+                    "reference": against.name,
+                    "evidence": against.evidence,
+                    "n": int(np.isfinite(x).sum()),
+                    "n_reference": n_reference,
+                    **_pair(slope, theirs.get(name)),
+                    **_difference(
+                        slope,
+                        theirs.get(name),
+                        100 * spread / abs(float(np.nanmean(x))),
+                        against.bound_percent,
+                    ),
+                    "note": "" if theirs else "No slope in the reference.",
+                }
+
+
+def _theirs(
+    reference: People | Published | None, column: int, measure: Measure, sex: str
+) -> tuple[dict[str, Slope], int]:
+    """Slopes of the reference and the number of its people."""
+    if reference is None:
+        return {}, 0
+    if not isinstance(reference, People):
+        given = reference.get((measure.organ, measure.quantity, sex), {})
+        slopes = {name: Slope(*slope) for name, slope in given.items()}
+        some = next(iter(slopes.values()), None)
+        return slopes, some.degrees + len(REGRESSORS) + 1 if some else 0
+    of = (reference.who["sex"] == sex).to_numpy()
+    values = reference.values[of, column]
+    slopes = fitted_slopes(values, reference.who[of])
+    return slopes, int(np.isfinite(values).sum())
+
+
+def _pair(own: Slope, other: Slope | None) -> dict[str, float]:
+    low, high = own.interval()
+    r_low, r_high = other.interval() if other else (np.nan, np.nan)
+    return {
+        "slope": own.value,
+        "low": low,
+        "high": high,
+        "reference_slope": other.value if other else np.nan,
+        "reference_low": r_low,
+        "reference_high": r_high,
+    }
+
+
+def _difference(
+    own: Slope, other: Slope | None, percent: float, bound: float
+) -> dict[str, float]:
+    """Difference over one SD in percent of the mean, and its two tests."""
+    from scipy import stats
+
+    if other is None:
+        names = ("difference_percent_per_sd", "p_difference", "p_equivalence")
+        return dict.fromkeys(names, np.nan)
+    difference = (own.value - other.value) * percent
+    error = float(np.hypot(own.error, other.error)) * percent
+    degrees = min(own.degrees, other.degrees)
+    return {
+        "difference_percent_per_sd": difference,
+        "p_difference": float(2 * stats.t.sf(abs(difference) / error, degrees)),
+        "p_equivalence": float(
+            max(
+                stats.t.sf((difference + bound) / error, degrees),
+                stats.t.cdf((difference - bound) / error, degrees),
+            )
+        ),
+    }
