@@ -103,3 +103,36 @@ def test_a_killed_parent_leaves_no_worker(tmp_path: Path) -> None:
     parent.kill()
     parent.wait()
     assert gone(child)
+
+
+def test_ctrl_c_reaches_the_parent_alone(tmp_path: Path) -> None:
+    """The whole group is interrupted while a worker imports: no traceback of its own."""
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from tests.autopet.test_processes import slow\n"
+        "from vct.autopet import processes\n"
+        "def items():\n"
+        "    yield Path(sys.argv[1])\n"
+        "    print('begun', flush=True)\n"
+        "    yield Path(sys.argv[1])\n"
+        "if __name__ == '__main__':\n"
+        "    try: list(processes.each_in_a_process(slow, items(), workers=2))\n"
+        "    except KeyboardInterrupt: print('stopped')\n"
+    )
+    script = tmp_path / "parent.py"
+    script.write_text(code)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    parent = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path / "pid")],
+        env=environment,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == "begun\n"
+    os.killpg(parent.pid, signal.SIGINT)
+    told, error = parent.communicate(timeout=60)
+    assert (told, error) == ("stopped\n", "")

@@ -88,7 +88,12 @@ def _started(work: Callable[[Any], Any], item: Any) -> _Running:
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=_work_and_answer, args=(work, item, there))
-    process.start()
+    # The mask is inherited: a Ctrl-C while it imports is the parent's too.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     there.close()
     return _Running(item, process, here)
 
