@@ -39,7 +39,7 @@ COMMANDS = (
     "compare",
     "train",
 )
-AUTOPET_COMMANDS = ("autopet inspect", "autopet reference")
+AUTOPET_COMMANDS = ("autopet inspect", "autopet prepare", "autopet reference")
 
 
 def run(*arguments: str) -> int:

@@ -112,8 +112,13 @@ def test_broken_folders_are_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "studies" / "a" / "suv.npy").write_bytes(b"\x93NUMPY")
     with pytest.raises(VctError, match=r"suv.npy cannot be read .*Remove"):
         prepared.volumes("a")
+    write_settings(tmp_path, {**prepared.settings, "finished": False}, GRID)
+    with pytest.raises(VctError, match=r"not prepared to its end.*continues"):
+        PreparedFolder(tmp_path)
+    write_settings(tmp_path, {**prepared.settings, "finished": True}, GRID)
+    assert PreparedFolder(tmp_path).grid == GRID
     (tmp_path / "index.parquet").unlink()
-    with pytest.raises(VctError, match=r"no index.parquet yet.*continues"):
+    with pytest.raises(VctError, match=r"not prepared to its end.*continues"):
         PreparedFolder(tmp_path)
     (tmp_path / "prepared.json").write_text(json.dumps({"schema": 9}))
     with pytest.raises(VctError, match="has schema 9, this vct reads 1"):

@@ -46,7 +46,7 @@ def prepared_boxes(folder: Path, *, studies: int = 3, low_k: int = 0) -> Prepare
     )
     for study in (folder / "studies").iterdir():
         z, y, x = (-mm for mm in SHIFT_MM)
-        done = {"alignment": {"lung_top_mm": z, "y_mm": y, "x_mm": x}}
+        done = dict(lung_top_mm=z, body_centroid_y_mm=y, body_centroid_x_mm=x)
         (study / "study.json").write_text(json.dumps({"done": done}))
     return PreparedFolder(folder)
 

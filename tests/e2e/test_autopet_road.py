@@ -3,17 +3,16 @@
 The commands are those of docs/how-to/autopet-end-to-end.md, read from there.
 """
 
-import json
 import re
 import shlex
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
 from tests.autopet.archive import (
+    LAYOUTS,
     Patient,
     demographics_table,
     dicom_archive,
@@ -21,17 +20,17 @@ from tests.autopet.archive import (
     write_masks,
 )
 from tests.cascade.tiny import write_tiny_model
-from vct.anatomy import ORGANS
+from vct.anatomy import LABEL_OF, ORGANS
+from vct.autopet.prepared import PreparedFolder
 from vct.cli.main import main
 from vct.errors import EXIT_FINDINGS_FAILED
-from vct.grid import whole_body_grid
 from vct.manifest import load_cohort
 from vct.models import find_model
 from vct.training import publish
+from vct.validation.comparison_tables import read_tables
 from vct.validation.reference_file import read_reference, same_instrument
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "autopet-end-to-end.md"
-GRID = whole_body_grid(16.0)
 COHORT = """\
 version: 1
 name: patients
@@ -75,79 +74,37 @@ def run(words: list[str]) -> None:
     assert end.value.code in allowed, words
 
 
-def stand_in_for_prepare(people: list[Patient], out: Path) -> None:
-    """What ``vct autopet prepare`` is to write of the archive, from what is known."""
-    rows = []
-    for patient in (p for p in people if p.usable):
-        low = patient.grid.shape[0]
-        row = _row(patient, GRID.shape[0] - low)
-        folder = out / "studies" / row["name"]
-        folder.mkdir(parents=True)
-        for part, array, outside in [
-            ("ct_hu", patient.ct_hu, -1024),
-            ("suv", patient.suv, 0),
-            ("coverage", np.ones(patient.grid.shape, bool), False),
-        ]:
-            np.save(folder / f"{part}.npy", _on_field(array, outside))
-        z, y, x = patient.lung_top_mm
-        done = {"alignment": {"lung_top_mm": z, "y_mm": y, "x_mm": x}}
-        (folder / "study.json").write_text(json.dumps({"done": done}))
-        rows.append(row)
-    pd.DataFrame(rows).to_parquet(out / "index.parquet")
-    about = {
-        "schema": 1, "vct_version": "0", "spacing_mm": 16.0, "shape": GRID.shape,
-        "origin_mm": GRID.origin_mm, "source": "archive", "held_out_share": 0.2,
-        "seed": 1,
-    }  # fmt: skip
-    (out / "prepared.json").write_text(json.dumps(about))
-
-
-def _on_field(array: np.ndarray, outside: float) -> np.ndarray:
-    """An array of 16 × 8 × 8 mm on the field of 16 mm: box means."""
-    k, j, i = array.shape
-    means = array.reshape(k, j // 2, 2, i // 2, 2).mean(axis=(2, 4))
-    field = np.full(GRID.shape, outside, float)
-    field[GRID.shape[0] - k :] = means
-    kinds = {-1024: np.int16, 0: np.float16}
-    return field.astype(bool if outside is False else kinds[int(outside)])
-
-
-def _row(patient: Patient, low: int) -> dict[str, object]:
-    person = patient.person
-    return {
-        "name": patient.subject, "study_id": patient.subject,
-        "subject_id": patient.subject, "subject_key": patient.subject[6:],
-        "layout": "dicom", "tracer": "FDG",
-        "split": "held_out" if patient.number % 5 == 0 else "training",
-        "age_years": person.age_years, "sex": person.sex, "height_m": person.height_m,
-        "weight_kg": person.weight_kg, "bmi_kg_m2": person.bmi_kg_m2,
-        "diagnosis": "NEGATIVE", "injected_mbq": 4.0 * person.weight_kg,
-        "uptake_min": 60.0, "covered_low_k": low, "covered_high_k": GRID.shape[0],
-        "arms": "up", "ct_on_pet_grid": False, "notes": [],
-    }  # fmt: skip
+def prepared_patients(road: Path, people: list[Patient]) -> dict[str, Patient]:
+    """Patients by the names of their prepared studies."""
+    index = PreparedFolder(road / "autopet-16mm").index
+    by_subject = {patient.subject: patient for patient in people}
+    pairs = zip(index["name"], index["subject_id"], strict=True)
+    return {name: by_subject[subject] for name, subject in pairs}
 
 
 @pytest.fixture(scope="module")
-def road(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def people() -> list[Patient]:
+    return patients(24, spacing_mm=(16.0, 8.0, 8.0))
+
+
+@pytest.fixture(scope="module")
+def road(people: list[Patient], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which every command of the document was run."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("road")
-    people = patients(24, spacing_mm=(16.0, 8.0, 8.0))
     dicom_archive(folder / "archive", people)
-    demographics_table(folder / "people.csv", people)
     write_tiny_model(folder / "tiny")
     (folder / "cohort.yaml").write_text(COHORT)
-    write_masks(folder / "masks", {p.subject: p for p in people if p.usable})
+    (folder / "masks").mkdir()
     labels = "".join(f"{organ.label}: {organ.name}\n" for organ in ORGANS)
     (folder / "masks" / "labels.yaml").write_text(labels)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for words in commands():
+            run(words)
             if words[1:3] == ["autopet", "prepare"]:
-                stand_in_for_prepare(people, folder / "autopet-16mm")
-            else:
-                run(words)
+                write_masks(folder / "masks", prepared_patients(folder, people))
     torch.set_num_threads(threads)
     return folder
 
@@ -173,17 +130,51 @@ def test_cohort_and_reference_were_measured_by_one_instrument(road: Path) -> Non
     assert same_instrument(reference.instrument, cohort.run["instrument"])
 
 
-def test_the_reference_by_masks_knows_the_phantoms(road: Path) -> None:
-    """Organ volumes and uptake are those of the phantoms that were scanned."""
+def test_the_cohort_was_held_against_the_patients(road: Path) -> None:
+    tables = read_tables(road / "out")
+    assert set(tables["comparisons"]["reference"]) == {"reference"}
+    assert set(tables["comparisons"]["evidence"]) == {"own reference"}
+
+
+def test_the_reference_by_masks_knows_the_phantoms(
+    road: Path, people: list[Patient]
+) -> None:
+    """Uptake is that of the phantoms; volumes are, on average, at the nearest voxel."""
     rows = read_reference(road / "masks.parquet").rows
-    people = {p.subject: p for p in patients(4, spacing_mm=(16.0, 8.0, 8.0))[:3]}
     liver = rows.query("organ == 'liver'").set_index("subject_id")
-    for name, patient in people.items():
-        inside = patient.labels == 1
-        volume_ml = inside.sum() * patient.grid.voxel_ml
-        assert liver.loc[name, "status"] == "ok"
-        assert liver.loc[name, "volume_ml"] == pytest.approx(volume_ml, rel=0.1)
+    ratios = []
+    for name, patient in prepared_patients(road, people).items():
+        inside = patient.labels == LABEL_OF["liver"]
+        assert liver.loc[name, "status"] == "ok", name
         true_suv = patient.suv[inside].mean()
-        assert liver.loc[name, "suv_mean"] == pytest.approx(true_suv, rel=0.1)
-    studies = rows["subject_id"].nunique()
-    assert studies == 21  # 24, of which three cannot be used
+        assert liver.loc[name, "suv_mean"] == pytest.approx(true_suv, rel=0.1), name
+        volume_ml = inside.sum() * patient.grid.voxel_ml
+        ratios.append(liver.loc[name, "volume_ml"] / volume_ml)
+    assert len(ratios) == 21  # 24, of which three cannot be used
+    assert np.mean(ratios) == pytest.approx(1.0, abs=0.03)
+
+
+@pytest.mark.parametrize("layout", ["nifti", "nnunet"])
+def test_the_other_layouts_give_the_same_studies(
+    road: Path, people: list[Patient], tmp_path: Path, layout: str
+) -> None:
+    LAYOUTS[layout](tmp_path / "archive", people)
+    table = demographics_table(tmp_path / "people.csv", people)
+    options = ["--demographics", str(table)]
+    run(["vct", "autopet", "inspect", str(tmp_path / "archive"), *options])
+    run(["vct", "autopet", "prepare", str(tmp_path / "archive"), str(tmp_path / "out"),
+         "--spacing-mm", "16", "--workers", "0", *options])  # fmt: skip
+    ours, dicom = (
+        PreparedFolder(tmp_path / "out"),
+        PreparedFolder(road / "autopet-16mm"),
+    )
+    keys = [set(folder.index["subject_key"]) for folder in (ours, dicom)]
+    assert keys[0] == keys[1] == {p.subject[6:] for p in people if p.usable}
+    for key in sorted(keys[0])[:3]:
+        names = [
+            f.index.set_index("subject_key").loc[key, "name"] for f in (ours, dicom)
+        ]
+        one, other = ours.volumes(names[0]), dicom.volumes(names[1])
+        both = one.coverage & other.coverage
+        np.testing.assert_array_equal(one.ct_hu[both], other.ct_hu[both])
+        np.testing.assert_allclose(one.suv[both], other.suv[both], atol=0.02, rtol=0.01)

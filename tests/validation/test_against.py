@@ -1,12 +1,16 @@
 """References a user names: chosen, refused, judged by."""
 
+import shutil
+
 import pytest
 
+from tests.validation.fake_cohort import SPEC, write_fake_cohort
 from vct.errors import CohortError
 from vct.manifest import load_cohort
 from vct.validation import validate_cohort
 from vct.validation.against import Asked
 from vct.validation.comparison_tables import read_tables
+from vct.validation.organs import CUT_BY_EVERY_FIELD
 from vct.validation.reference_file import (
     COLUMNS,
     HISTOGRAM,
@@ -15,6 +19,18 @@ from vct.validation.reference_file import (
     cohort_instrument,
     write_reference,
 )
+
+
+@pytest.fixture(scope="module")
+def large_cohort(tmp_path_factory):
+    """Enough subjects of both sexes to be judged; never changed."""
+    out = tmp_path_factory.mktemp("large") / "out"
+    return write_fake_cohort(out, SPEC.format(size=72))
+
+
+@pytest.fixture
+def cohort_dir(large_cohort, tmp_path):
+    return shutil.copytree(large_cohort, tmp_path / "out")
 
 
 @pytest.fixture
@@ -26,6 +42,8 @@ def own(cohort_dir, tmp_path):
         people = cohort.subjects.assign(subject_key=cohort.subjects["subject_id"])
         rows = cohort.organs.merge(people, on="subject_id")
         rows.loc[rows["organ"] == "liver", "suv_mean"] *= liver
+        cut = rows["touches_edge"] & ~rows["organ"].isin(CUT_BY_EVERY_FIELD)
+        rows.loc[cut, "status"] = "cut_by_field"  # a reference has no other word
         columns = [*COLUMNS, HISTOGRAM]
         reference = ReferenceFile(
             rows=rows.reindex(columns=columns).astype({HISTOGRAM: object}),
@@ -59,7 +77,10 @@ def test_built_in_references_are_shown_and_do_not_judge(cohort_dir):
         "hedypet-fit"
     }
     slopes = read_tables(cohort_dir)["slopes"]
-    assert set(slopes["verdict"]) <= {"info"}
+    assert set(slopes["reference"]) == {"hedypet-fit"}
+    told = slopes.query("organ == 'liver' and quantity == 'suv_mean'")
+    assert told["reference_slope"].notna().all()
+    assert set(told["n_reference"]) == {30}
 
 
 def test_a_named_built_in_reference_judges_and_says_calibrated(cohort_dir):

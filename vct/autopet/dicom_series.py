@@ -20,6 +20,7 @@ from vct.grid import Grid
 from vct.volume import Volume
 
 LOWEST_HU = -1024.0  # what scanners write outside their circle lies below it
+PADDING_HU = LOWEST_HU - 1.0  # what is read for it, when padding is kept
 _NEEDED = (
     *("SeriesInstanceUID", "StudyInstanceUID", "Rows", "Columns", "BitsAllocated"),
     *("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"),
@@ -76,8 +77,14 @@ class Series:
         """Axis-aligned, LPS, inferior first."""
         return self.placement.grid
 
-    def read(self) -> Volume:
+    def read(self, *, keep_padding: bool = False) -> Volume:
         """Read the voxels.
+
+        Parameters
+        ----------
+        keep_padding
+            Tell a CT's padding from air: what the header calls Pixel Padding Value, and
+            what lies below -1024 HU, reads ``PADDING_HU``; else as air, -1024.
 
         Returns
         -------
@@ -91,14 +98,21 @@ class Series:
         """
         voxels = np.empty(self.grid.shape, np.float32)
         for k, each in enumerate(self.slices):
-            image = _pixels(each.path, self.grid.shape[1:])
+            image, padding = _pixels(each.path, self.grid.shape[1:])
             value = image * each.slope + each.intercept
             if self.suv is not None:
                 value *= self.suv.factor[k]
+            elif padding is not None:
+                value[image == padding] = PADDING_HU
             voxels[k] = self.placement.turned(value)
         if self.modality == "CT":
-            np.maximum(voxels, LOWEST_HU, out=voxels)
+            cut_low(voxels, keep_padding=keep_padding)
         return Volume(voxels, self.grid, "HU" if self.modality == "CT" else "SUV")
+
+
+def cut_low(ct_hu: np.ndarray, *, keep_padding: bool) -> None:
+    """Lift what lies below -1024 HU, in place: to -1024, or to ``PADDING_HU``."""
+    np.maximum(ct_hu, PADDING_HU if keep_padding else LOWEST_HU, out=ct_hu)
 
 
 def series_of(files: Sequence[DicomFile], weight_kg: float | None = None) -> Series:
@@ -221,11 +235,22 @@ def _several(ds: Dataset, keyword: str, count: int) -> tuple[float, ...]:
     return found
 
 
-def _pixels(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+def _pixels(
+    path: Path, shape: tuple[int, ...]
+) -> tuple[np.ndarray, int | float | None]:
+    """Stored values as float64, and the one that means no value, if the file has it."""
     try:
-        image = np.asarray(dcmread(path).pixel_array)
+        file = dcmread(path)
+        image = np.asarray(file.pixel_array)
     except Exception as error:  # decoders raise whatever they like
         raise ScanError(f"{path}: the pixels cannot be decoded ({error})") from error
     if image.shape != shape:
         raise ScanError(f"{path} holds an image of {image.shape}, not {shape}")
-    return image.astype(np.float64)
+    return image.astype(np.float64), _padding_value(file)
+
+
+def _padding_value(file: Dataset) -> int | float | None:
+    try:
+        return number(file, "PixelPaddingValue")
+    except ScanError:
+        return None  # not a number: no pixel can equal it

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vct.autopet.dicom_series import LOWEST_HU
+from vct.autopet.dicom_series import cut_low
 from vct.autopet.refusal import ScanError
 from vct.errors import VctError
 from vct.grid import Grid
@@ -25,8 +25,13 @@ class NiftiImage:
     quantity: Quantity
     grid: Grid
 
-    def read(self) -> Volume:
+    def read(self, *, keep_padding: bool = False) -> Volume:
         """Read the voxels.
+
+        Parameters
+        ----------
+        keep_padding
+            Tell what lies below -1024 HU from air, as in ``Series.read``.
 
         Returns
         -------
@@ -47,7 +52,7 @@ class NiftiImage:
         array = array.reshape(array.shape[:3]).transpose(order)
         voxels = np.ascontiguousarray(array[tuple(slice(None, None, s) for s in flips)])
         if self.quantity == "HU":
-            np.maximum(voxels, LOWEST_HU, out=voxels)
+            cut_low(voxels, keep_padding=keep_padding)
         return Volume(voxels, self.grid, self.quantity)
 
 

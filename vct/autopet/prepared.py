@@ -105,10 +105,11 @@ class PreparedFolder:
         self.path = Path(path)
         self.settings = read_settings(self.path)
         self.grid = _grid(self.settings)
-        if not (self.path / "index.parquet").is_file():
+        there = (self.path / "index.parquet").is_file()
+        if not there or not self.settings.get("finished", True):
             raise VctError(
-                f"{self.path} has no index.parquet yet: run 'vct autopet prepare' to "
-                "its end; it continues where it stopped."
+                f"{self.path} is not prepared to its end: run the same 'vct autopet "
+                "prepare' again; it continues where it stopped."
             )
 
     @cached_property
@@ -216,7 +217,11 @@ def read_settings(path: Path) -> dict[str, Any]:
 
 
 def write_settings(path: Path, settings: Mapping[str, Any], grid: Grid) -> None:
-    """Write ``prepared.json``: the settings and the grid."""
+    """Write ``prepared.json``: the settings, an isotropic grid, and the schema.
+
+    ``finished`` among the settings is False until every study was looked at; a reader
+    then refuses the folder.
+    """
     values = {
         "schema": SCHEMA,
         **settings,

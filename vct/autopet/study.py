@@ -80,10 +80,19 @@ class Study:
         ScanError
             If voxels are missing, or are not what their file says.
         """
-        ct, pet = self.ct.read(), self.pet.read()
+        return self.read_ct(), self.read_pet()
+
+    def read_ct(self, *, keep_padding: bool = False) -> Volume:
+        """Read the CT alone, as ``read``; ``keep_padding`` as in ``Series.read``."""
+        ct = self.ct.read(keep_padding=keep_padding)
         check_voxels(ct)
+        return ct
+
+    def read_pet(self) -> Volume:
+        """Read the PET alone, as ``read``."""
+        pet = self.pet.read()
         check_voxels(pet)
-        return ct, pet
+        return pet
 
 
 @dataclass(frozen=True)

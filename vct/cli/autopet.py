@@ -1,22 +1,31 @@
 """``vct autopet``: a user's own copy of AutoPET."""
 
+import signal
+import time
+from collections import Counter
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
-from vct.cli.console import say, show, show_json
+from vct.cli.console import duration, say, show, show_json
+
+if TYPE_CHECKING:
+    from vct.autopet.preparing import Outcome
+
+_EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     group.command("inspect")(inspect)
+    group.command("prepare")(prepare)
     group.command("reference")(reference)
 
     @group.callback()
     def _group() -> None:
-        """Read a copy of AutoPET, in any of its layouts."""
+        """Read a copy of AutoPET, in any of its layouts, and prepare it."""
 
     app.add_typer(group, name="autopet")
 
@@ -62,6 +71,65 @@ def inspect(
         show_json([told(report) for report in reports])
     else:
         show("\n".join(describe_all(reports)))
+
+
+def prepare(
+    source: Annotated[
+        Path, typer.Argument(metavar="SRC", help="Folder of a copy of AutoPET.")
+    ],
+    out: Annotated[
+        Path, typer.Argument(metavar="DST", help="Folder of the prepared studies.")
+    ],
+    spacing_mm: Annotated[
+        float, typer.Option(metavar="MM", help="Voxels of the grid: 2, 4, 8 or 16 mm.")
+    ] = 2.0,
+    workers: Annotated[
+        int,
+        typer.Option(min=0, help="Studies side by side, 2 GiB each; 0 starts none."),
+    ] = 2,
+    held_out_share: Annotated[
+        float, typer.Option(help="Share of patients kept out of training.")
+    ] = 0.1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of that split.")] = 0,
+    demographics: Annotated[
+        Path | None,
+        typer.Option(metavar="CSV", help="Table: subject_id, height_m, weight_kg …"),
+    ] = None,
+    dicom: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="DICOM tree of the same studies, for heights, weights."
+        ),
+    ] = None,
+    arms_down: Annotated[
+        bool, typer.Option("--arms-down", help="Take studies with arms down too.")
+    ] = False,
+    psma: Annotated[
+        bool, typer.Option("--psma", help="Take PSMA studies too.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="Show errors only.")
+    ] = False,
+) -> None:
+    """Bring studies onto the model's grid. To go on, run the same again."""
+    from vct.autopet.preparing import Settings, prepare_folder
+    from vct.autopet.survey import Survey
+
+    settings = Settings(
+        spacing_mm, held_out_share, seed, arms_down, psma, demographics, dicom
+    )
+    survey = Survey(source, demographics=demographics, dicom=dicom, include_psma=psma)
+    follow = _Follow(len(survey), quiet)
+    signal.signal(signal.SIGTERM, _interrupt)  # what SLURM sends before it kills
+    try:
+        prepare_folder(survey, out, settings, workers=workers, notify=follow)
+    except KeyboardInterrupt:
+        say("Stopped. Prepared studies are kept: run the same command again to go on.")
+        raise typer.Exit(_EXIT_INTERRUPTED) from None
+    if not quiet:
+        for words in [*survey.absurd, *map(str, survey.problems)]:
+            say(f"left out: {words}")
+        say(f"{follow.counted()}: {out}; pictures in {out / 'qc'}")
 
 
 def reference(
@@ -129,3 +197,35 @@ def reference(
     )
     studies = written.rows["subject_id"].nunique()
     say(f"{studies} studies in {out}, {len(written.left_out)} left out")
+
+
+class _Follow:
+    """One line per study on stderr, with the time that remains."""
+
+    def __init__(self, total: int, quiet: bool) -> None:
+        self._total, self._quiet = total, quiet
+        self._begin, self._counts = time.monotonic(), Counter[str]()
+
+    def __call__(self, outcome: "Outcome") -> None:
+        self._counts[outcome.status] += 1
+        if self._quiet:
+            return
+        line = f"{self._counts.total()}/{self._total} {outcome.study_id}"
+        line += f" {outcome.status}"
+        if outcome.reasons:
+            line += f": {'; '.join(outcome.reasons)}"
+        if outcome.status == "prepared":
+            line += f" in {outcome.seconds:.1f} s"
+            passed = time.monotonic() - self._begin
+            left = self._total - self._counts.total()
+            seconds = passed / self._counts["prepared"] * left
+            line += f", {duration(seconds)} remaining" if left else ""
+        say(line)
+
+    def counted(self) -> str:
+        """How many of each, such as ``3 prepared, 1 left out``."""
+        return ", ".join(f"{n} {status}" for status, n in self._counts.items())
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt

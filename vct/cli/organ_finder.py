@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from vct.segment.network import Segmenter
 
 
+# What of the scan lies at the zero of the grid, in study.json.
+_ALIGNED = ("lung_top_mm", "body_centroid_y_mm", "body_centroid_x_mm")
+
+
 @dataclass(frozen=True)
 class FoundOrgans:
     """Organs of one study.
@@ -163,8 +167,8 @@ def alignment_mm(prepared: "PreparedFolder", name: str) -> tuple[float, ...]:
     """
     path = prepared.path / "studies" / name / "study.json"
     try:
-        found = json.loads(path.read_text("utf-8"))["done"]["alignment"]
-        return tuple(-float(found[axis]) for axis in ("lung_top_mm", "y_mm", "x_mm"))
+        done = json.loads(path.read_text("utf-8"))["done"]
+        return tuple(-float(done[place]) for place in _ALIGNED)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ScanError(
             f"{path} does not tell how the scan was moved ({error!r}), so its mask "

@@ -26,7 +26,12 @@ from vct.validation.reference_file import (
     read_reference,
     require_same_instrument,
 )
-from vct.validation.references import autopet_published, hedypet_fit, reference_for
+from vct.validation.references import (
+    autopet_published,
+    hedypet_fit,
+    hedypet_slopes,
+    reference_for,
+)
 from vct.validation.slopes import compare_slopes
 
 if TYPE_CHECKING:
@@ -87,6 +92,8 @@ def comparison_tables(
             against = Against(name, kind, bound_percent=asked.bound_percent)
             df = compare_summary(people, BUILT_IN[name](), against)
             comparisons.append(df.assign(primary=_primary(df)))
+            if name == "hedypet-fit":
+                slopes.append(compare_slopes(people, hedypet_slopes(), against))
             continue
         other, against = _own(Path(name), cohort, asked)
         comparisons.append(compare(people, other, against).assign(primary=True))
@@ -224,7 +231,7 @@ def _slope_finding(row) -> Finding:
         bound=None,
         verdict=row.verdict,
         source=row.reference,
-        kind="published",
+        kind="calibrated" if row.evidence == "calibrated" else "published",
         statistic="slope",
         organ=row.organ,
         note="Difference over one SD of the regressor, in percent of the mean. p of "

@@ -20,6 +20,7 @@ from vct.seeds import generator
 from vct.validation.equivalence import (
     Moments,
     adjusted,
+    alike_p,
     difference_p,
     equivalence_p,
     weighted_moments,
@@ -40,7 +41,7 @@ BOUND_PERCENT = 5.0
 SIGNIFICANT = 0.05
 SD_BOUNDS = (0.85, 1.15)
 SD_PASS = (0.80, 1.25)
-FEWEST = 8  # values a side below which nothing is judged
+FEWEST = 20  # values a side below which nothing is judged
 _JUDGED = ("volume_ml", "suv_mean")  # HU has no meaningful zero
 _DISTANCES = ("ks", "p_ks", "wasserstein", "p_wasserstein")
 _DISTRIBUTIONS_OF = ("all", "sex", "diagnosis")  # permutations take their time
@@ -73,9 +74,19 @@ class Against:
 
 
 def compare(
-    cohort: People, reference: People, against: Against, *, seed: int = 0
+    cohort: People,
+    reference: People,
+    against: Against,
+    *,
+    seed: int = 0,
+    distributions: bool = True,
 ) -> "pd.DataFrame":
     """Compare with people measured one by one.
+
+    Parameters
+    ----------
+    distributions
+        Tell Kolmogorov-Smirnov and Wasserstein distances too, which takes time.
 
     Returns
     -------
@@ -101,8 +112,9 @@ def compare(
             *resampled_moments(x, np.ones(len(x)), rng),
             *resampled_moments(y, w, rng),
         )
-        df = _rows(cohort, group, own, yours, draws, against, note)
-        if group.kind in _DISTRIBUTIONS_OF:
+        spread_p = alike_p(_deviations(x, np.ones(len(x))), _deviations(y, w))
+        df = _rows(cohort, group, own, yours, draws, spread_p, against, note)
+        if distributions and group.kind in _DISTRIBUTIONS_OF:
             apart = [_apart(a, b, w, rng) for a, b in zip(x.T, y.T, strict=True)]
             df[list(_DISTANCES)] = np.array(apart)
         parts.append(df[df["n"] > 0])
@@ -137,7 +149,8 @@ def compare_summary(
             continue
         own = weighted_moments(x, np.ones(len(x)))
         draws = (*resampled_moments(x, np.ones(len(x)), rng), *_drawn(yours, rng))
-        df = _rows(cohort, group, own, yours, draws, against, _OTHER_PEOPLE)
+        spread_p = _summary_spread_p(own, yours, draws)
+        df = _rows(cohort, group, own, yours, draws, spread_p, against, _OTHER_PEOPLE)
         df["source"] = known["source"].fillna("").to_numpy()
         parts.append(df[np.isfinite(yours.mean) & (df["n"] > 0)])
     return _judged(parts)
@@ -204,6 +217,7 @@ def _rows(
     own: Moments,
     other: Moments,
     draws: tuple[np.ndarray, ...],
+    spread_p: np.ndarray,
     against: Against,
     note: str,
 ) -> "pd.DataFrame":
@@ -244,7 +258,7 @@ def _rows(
             "sd_ratio": ratio,
             "sd_ratio_low": sd_low,
             "sd_ratio_high": sd_high,
-            "p_spread": _spread_p(ratio, drawn_ratio),
+            "p_spread": spread_p,
             **dict.fromkeys(_DISTANCES, np.nan),
             "source": against.source,
             "note": note,
@@ -257,15 +271,28 @@ def _rows(
     return df
 
 
-def _spread_p(ratio: np.ndarray, draws: np.ndarray) -> np.ndarray:
-    """Two-sided p that a ratio of SDs is 1: normal in its logarithm, bootstrapped."""
+def _deviations(values: np.ndarray, weights: np.ndarray) -> Moments:
+    """Moments of absolute deviations from the median, of which spreads are tested.
+
+    References
+    ----------
+    Brown and Forsythe, J Am Stat Assoc 69 (1974) 364.
+    """
+    filled = np.where(np.isfinite(values).any(axis=0), values, 0.0)
+    return weighted_moments(np.abs(values - np.nanmedian(filled, axis=0)), weights)
+
+
+def _summary_spread_p(
+    own: Moments, other: Moments, draws: tuple[np.ndarray, ...]
+) -> np.ndarray:
+    """p that a ratio of SDs is 1 where the reference is a summary: bootstrapped."""
     from scipy import stats
 
+    _, sd, _, other_sd = draws
     with np.errstate(invalid="ignore", divide="ignore"):
-        logs = np.log(np.where(draws > 0, draws, np.nan))
-        error = np.where(np.isfinite(logs).any(axis=0), logs, 0.0)
-        error = np.nanstd(error, axis=0)
-        return 2 * stats.norm.sf(np.abs(np.log(ratio)) / error)
+        logs = np.log(sd / other_sd)
+        error = np.std(np.where(np.isfinite(logs), logs, 0.0), axis=0)
+        return 2 * stats.norm.sf(np.abs(np.log(own.sd / other.sd)) / error)
 
 
 def _judged(parts: list["pd.DataFrame"]) -> "pd.DataFrame":

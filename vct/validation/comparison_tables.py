@@ -47,7 +47,7 @@ COMPARISONS: dict[str, Column] = {
     "sd_ratio": Column("float64", "", "SD of the cohort over the reference's"),
     "sd_ratio_low": Column("float64", "", "Bootstrap 95 % interval, lower end"),
     "sd_ratio_high": Column("float64", "", "Bootstrap 95 % interval, upper end"),
-    "p_spread": Column("float64", "", "Bootstrap test that the SDs are one"),
+    "p_spread": Column("float64", "", "Brown-Forsythe test that the spreads are one"),
     "p_spread_adjusted": Column("float64", "", "After Benjamini-Hochberg"),
     "ks": Column("float64", "", "Kolmogorov-Smirnov distance"),
     "p_ks": Column("float64", "", "By permutation"),

@@ -9,7 +9,9 @@ import numpy as np
 
 from vct.manifest import Cohort
 from vct.uptake import bq_ml_per_suv
+from vct.validation.duplicates import COPY, nearest, same_subjects
 from vct.validation.finding import Finding, Kind, Verdict
+from vct.validation.people import people_of_cohort
 from vct.validation.statistics import correlation, finite, mean_interval
 
 THRESHOLD_SOURCE = "thresholds on HU and SUV, no network"
@@ -30,6 +32,7 @@ def image_findings(cohort: Cohort) -> list[Finding]:
     findings = [_mass_share(table, sex) for sex in ("F", "M")]
     findings += [_trend(table, *trend) for trend in _TRENDS]
     findings.append(_clipping(cohort))
+    findings.append(_copies(cohort))
     return [finding for finding in findings if finding is not None]
 
 
@@ -97,6 +100,33 @@ def _trend(
         interval=interval,
         statistic="r",
         organ=organ,
+    )
+
+
+def _copies(cohort: Cohort) -> Finding | None:
+    """Subjects whose organs measure as another's do: one subject twice."""
+    people = people_of_cohort(cohort)
+    found = nearest(people)
+    if found is None:
+        return None
+    names = cohort.finished["subject_id"].tolist()
+    pairs = [f"{names[p.one]} and {names[p.other]}" for p in same_subjects(people)]
+    return Finding(
+        id="image/copies",
+        title="Least distance of two subjects' organs, of two people's usual one",
+        quantity="distance",
+        group="all",
+        n=len(people),
+        value=float(found[1].min()),
+        reference=None,
+        difference_percent=None,
+        interval=None,
+        bound=(COPY, float(np.sqrt(2.0) * 10)),
+        verdict="fail" if pairs else "pass",
+        source="organs.parquet",
+        kind="conformance",
+        statistic="distance",
+        note=f"One subject twice: {', '.join(pairs[:5])}." if pairs else "",
     )
 
 

@@ -58,6 +58,21 @@ def difference_p(x: Moments, y: Moments) -> np.ndarray:
     return 2 * stats.t.sf(np.abs(t), degrees)
 
 
+def alike_p(x: Moments, y: Moments) -> np.ndarray:
+    """Two-sided p of Student's test, with one variance for both.
+
+    For absolute deviations, whose variance falls with their mean: a small group that is
+    calm by chance must not lend its own small variance to the test.
+    """
+    from scipy import stats
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        degrees = x.n + y.n - 2
+        pooled = ((x.n - 1) * x.variance + (y.n - 1) * y.variance) / degrees
+        t = (x.mean - y.mean) / np.sqrt(pooled * (1 / x.n + 1 / y.n))
+        return 2 * stats.t.sf(np.abs(t), degrees)
+
+
 def equivalence_p(x: Moments, y: Moments, bound: float) -> np.ndarray:
     """p of two one-sided tests that mean(x) / mean(y) is within 1 ± ``bound``.
 

@@ -75,7 +75,20 @@ def reference_for(organ: str, quantity: str, sex: str) -> Reference | None:
 
 def about(name: str) -> dict[str, Any]:
     """Who was measured: ``people``, ``instrument``, ``source`` of a reference."""
-    return {k: v for k, v in _data()[name].items() if k != "rows"}
+    return {k: v for k, v in _data()[name].items() if k not in ("rows", "slopes")}
+
+
+def hedypet_slopes() -> dict[tuple[str, str, str], dict[str, tuple[float, float, int]]]:
+    """Slopes of hedyPET's people: (organ, quantity, sex) → regressor → slope.
+
+    A slope is its value, standard error (HC3) and degrees of freedom; least squares on
+    age, height and BMI together, 30 people of each sex, ages as the middle of their
+    band (``vct.training.reference_slopes``).
+    """
+    found: dict[tuple[str, str, str], dict[str, tuple[float, float, int]]] = {}
+    for organ, quantity, sex, on, value, error, degrees in _data()["hedypet"]["slopes"]:
+        found.setdefault((organ, quantity, sex), {})[on] = (value, error, degrees)
+    return found
 
 
 def _frame(name: str) -> "pd.DataFrame":

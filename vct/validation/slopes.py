@@ -1,6 +1,6 @@
 """How organs follow age, height and BMI: regressions of cohort and reference."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from vct.validation.comparison import SIGNIFICANT, Against, verdicts
 from vct.validation.equivalence import adjusted
 from vct.validation.groups import SEXES
-from vct.validation.people import People
+from vct.validation.people import Measure, People
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,10 +32,16 @@ class Slope(NamedTuple):
         return self.value - reach, self.value + reach
 
 
+Published = Mapping[tuple[str, str, str], Mapping[str, tuple[float, float, int]]]
+
+
 def compare_slopes(
-    cohort: People, reference: People | None, against: Against
+    cohort: People, reference: People | Published | None, against: Against
 ) -> "pd.DataFrame":
     """Slopes of every volume and mean SUV, by sex, each with the others held.
+
+    ``reference`` is people measured one by one, or published slopes by (organ,
+    quantity, sex) and regressor: value, standard error, degrees of freedom.
 
     A difference of slopes is judged over one SD of the regressor in the cohort, as a
     share of the mean: *pass* where two one-sided tests put it within the bound, *fail*
@@ -64,7 +70,11 @@ def compare_slopes(
 
 
 def fitted_slopes(values: np.ndarray, who: "pd.DataFrame") -> dict[str, Slope]:
-    """Least squares of values (n,) on all regressors; empty below ``FEWEST``."""
+    """Least squares of values (n,) on all regressors; empty below ``FEWEST``.
+
+    Errors are robust to spread that changes along a regressor: HC3 of MacKinnon and
+    White, J Econometrics 29 (1985) 305.
+    """
     x = who[list(REGRESSORS)].to_numpy(float)
     known = np.isfinite(values) & np.isfinite(x).all(axis=1)
     x, y = x[known], values[known]
@@ -75,8 +85,9 @@ def fitted_slopes(values: np.ndarray, who: "pd.DataFrame") -> dict[str, Slope]:
     inverse = np.linalg.pinv(design.T @ design)
     beta = inverse @ design.T @ y
     degrees = len(y) - design.shape[1]
-    variance = float(((y - design @ beta) ** 2).sum() / degrees)
-    errors = np.sqrt(variance * np.diag(inverse))
+    leverage = ((design @ inverse) * design).sum(axis=1)
+    left = (y - design @ beta) / (1 - leverage)
+    errors = np.sqrt(np.diag(inverse @ (design.T * left**2) @ design @ inverse))
     return {
         name: Slope(float(beta[k]), float(errors[k]), degrees)
         for k, name in enumerate(REGRESSORS, start=1)
@@ -84,7 +95,7 @@ def fitted_slopes(values: np.ndarray, who: "pd.DataFrame") -> dict[str, Slope]:
 
 
 def _rows(
-    cohort: People, reference: People | None, against: Against
+    cohort: People, reference: People | Published | None, against: Against
 ) -> Iterator[dict[str, Any]]:
     for column, measure in enumerate(cohort.measures):
         if measure.quantity == "hu_mean":
@@ -93,13 +104,7 @@ def _rows(
             who = (cohort.who["sex"] == sex).to_numpy()
             x = cohort.values[who, column]
             own = fitted_slopes(x, cohort.who[who])
-            theirs: dict[str, Slope] = {}
-            n_reference = 0
-            if reference is not None:
-                those = (reference.who["sex"] == sex).to_numpy()
-                y = reference.values[those, column]
-                theirs = fitted_slopes(y, reference.who[those])
-                n_reference = int(np.isfinite(y).sum())
+            theirs, n_reference = _theirs(reference, column, measure, sex)
             for name, slope in own.items():
                 spread = float(cohort.who.loc[who, name].std())
                 yield {
@@ -120,6 +125,23 @@ def _rows(
                     ),
                     "note": "" if theirs else "No slope in the reference.",
                 }
+
+
+def _theirs(
+    reference: People | Published | None, column: int, measure: Measure, sex: str
+) -> tuple[dict[str, Slope], int]:
+    """Slopes of the reference and the number of its people."""
+    if reference is None:
+        return {}, 0
+    if not isinstance(reference, People):
+        given = reference.get((measure.organ, measure.quantity, sex), {})
+        slopes = {name: Slope(*slope) for name, slope in given.items()}
+        some = next(iter(slopes.values()), None)
+        return slopes, some.degrees + len(REGRESSORS) + 1 if some else 0
+    of = (reference.who["sex"] == sex).to_numpy()
+    values = reference.values[of, column]
+    slopes = fitted_slopes(values, reference.who[of])
+    return slopes, int(np.isfinite(values).sum())
 
 
 def _pair(own: Slope, other: Slope | None) -> dict[str, float]:

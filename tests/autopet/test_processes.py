@@ -1,0 +1,105 @@
+"""Work in processes: one that fails, or is killed, is its own failure alone."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from vct.autopet.processes import Ended, each_in_a_process
+from vct.errors import VctError
+
+ROOT = Path(__file__).parents[2]
+
+
+def work(item: int) -> int:
+    if item == 1:
+        raise VctError("one is no number for this")
+    if item == 2:
+        raise RuntimeError("a bug")
+    if item == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if item == 4:
+        os._exit(7)
+    return item * item
+
+
+FAILURES = {1: "one is no number for this", 2: "RuntimeError: a bug"}
+KILLED = "its process was killed by signal 9; out of memory? try fewer --workers"
+
+
+def test_each_item_ends_by_itself() -> None:
+    ended = dict(each_in_a_process(work, range(7), workers=3))
+    assert set(ended) == set(range(7))
+    for item in (0, 5, 6):
+        assert ended[item] == Ended(item * item, None)
+    for item, words in FAILURES.items():
+        assert ended[item] == Ended(None, words)
+    assert ended[3] == Ended(None, KILLED)
+    assert ended[4] == Ended(None, "its process ended with code 7")
+
+
+def test_without_workers_it_is_this_process() -> None:
+    ended = dict(each_in_a_process(work, [0, 1, 2], workers=0))
+    assert ended[0] == Ended(0, None)
+    assert ended[1] == Ended(None, FAILURES[1])
+    assert list(each_in_a_process(lambda _: os.getpid(), [0], workers=0)) == [
+        (0, Ended(os.getpid(), None))
+    ]
+
+
+def slow(path: Path) -> None:
+    path.write_text(str(os.getpid()))
+    time.sleep(60)
+
+
+def gone(pid: int) -> bool:
+    for _ in range(100):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def until_written(path: Path) -> int:
+    for _ in range(300):
+        if path.is_file() and path.read_text():
+            return int(path.read_text())
+        time.sleep(0.1)
+    pytest.fail("the process did not begin")
+
+
+def test_closing_ends_what_runs(tmp_path: Path) -> None:
+    def items():  # type: ignore[no-untyped-def]
+        yield tmp_path / "pid"
+        until_written(tmp_path / "pid")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(each_in_a_process(slow, items(), workers=2))
+    assert gone(int((tmp_path / "pid").read_text()))
+
+
+def test_a_killed_parent_leaves_no_worker(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from tests.autopet.test_processes import slow\n"
+        "from vct.autopet.processes import each_in_a_process\n"
+        "if __name__ == '__main__':\n"
+        "    list(each_in_a_process(slow, [Path(sys.argv[1])], workers=1))\n"
+    )
+    script = tmp_path / "parent.py"
+    script.write_text(code)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    parent = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path / "pid")], env=environment, cwd=ROOT
+    )
+    child = until_written(tmp_path / "pid")
+    parent.kill()
+    parent.wait()
+    assert gone(child)

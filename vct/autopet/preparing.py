@@ -1,0 +1,311 @@
+"""A whole copy of AutoPET into a folder of prepared studies: parallel, resumable."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Literal, NamedTuple
+
+from vct.autopet.demographics import subject_key
+from vct.autopet.picture import write_picture
+from vct.autopet.prepare import PreparedStudy, prepare_study, what_was_done
+from vct.autopet.prepared import (
+    read_row,
+    read_settings,
+    split_of,
+    study_name,
+    write_index,
+    write_left_out,
+    write_settings,
+    write_study,
+)
+from vct.autopet.processes import each_in_a_process
+from vct.autopet.study import Study, StudyReport
+from vct.autopet.survey import Survey
+from vct.errors import VctError
+from vct.grid import whole_body_grid
+
+SPACINGS_MM = (2.0, 4.0, 8.0, 16.0)  # 16 mm: to try the road with the tiny presets
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the content of a prepared folder.
+
+    Attributes
+    ----------
+    spacing_mm
+        2, 4, 8 or 16: of ``whole_body_grid``.
+    held_out_share
+        Share of patients kept out of training.
+    seed
+        Of the split.
+    arms_down
+        Take studies with arms beside the trunk.
+    psma, demographics, dicom
+        As ``Survey`` takes them.
+    """
+
+    spacing_mm: float = 2.0
+    held_out_share: float = 0.1
+    seed: int = 0
+    arms_down: bool = False
+    psma: bool = False
+    demographics: Path | None = None
+    dicom: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.spacing_mm not in SPACINGS_MM:
+            raise VctError(f"spacing {self.spacing_mm:g} mm: must be 2, 4, 8 or 16 mm")
+        if not 0.0 <= self.held_out_share < 1.0:
+            raise VctError(
+                f"held-out share {self.held_out_share:g}: must be at least 0, below 1"
+            )
+
+    def told(self, source: Path) -> dict[str, Any]:
+        """For ``prepared.json``."""
+        return {
+            "source": str(source),
+            "spacing_mm": self.spacing_mm,
+            "held_out_share": self.held_out_share,
+            "seed": self.seed,
+            "arms_down": self.arms_down,
+            "psma": self.psma,
+            "demographics": _text(self.demographics),
+            "dicom": _text(self.dicom),
+        }
+
+
+class Outcome(NamedTuple):
+    """What became of one study; ``seconds`` of a prepared one."""
+
+    study_id: str
+    status: Literal["prepared", "kept", "left out"]
+    reasons: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+class Task(NamedTuple):
+    """What a process needs to prepare one study."""
+
+    study: Study
+    name: str
+    out: Path
+    settings: Settings
+
+
+@dataclass
+class _Tables:
+    """Rows of the two tables, as they come."""
+
+    index: dict[str, dict[str, Any]] = field(default_factory=dict)
+    left_out: list[dict[str, Any]] = field(default_factory=list)
+
+    def leave_out(self, study: StudyReport | Study, reasons: tuple[str, ...]) -> None:
+        self.left_out.append(
+            {
+                "study_id": study.study_id,
+                "path": str(study.path),
+                "layout": study.layout,
+                "reasons": list(reasons),
+            }
+        )
+
+    def write(self, out: Path) -> None:
+        write_index(out, self.index.values())
+        write_left_out(out, self.left_out)
+
+
+def prepare_folder(
+    survey: Survey,
+    out: Path,
+    settings: Settings,
+    *,
+    workers: int = 1,
+    notify: Callable[[Outcome], None] = lambda outcome: None,
+    work: Callable[[Task], dict[str, Any]] | None = None,
+) -> None:
+    """Prepare the studies of a survey; what is complete already is kept.
+
+    The tables are written at the end, also at an early one, by Ctrl-C.
+
+    Parameters
+    ----------
+    survey
+        Made with the same ``psma``, ``demographics`` and ``dicom``.
+    out
+        Folder to write; its layout is that of ``prepared``.
+    workers
+        Processes, each with one study in memory; 0 works in this process.
+    notify
+        Told of each study.
+    work
+        Prepares one study and returns its index row; ``prepare_task`` by default.
+
+    Raises
+    ------
+    VctError
+        If the folder holds something else, was prepared with other settings, or lies
+        within the source.
+    """
+    grid = whole_body_grid(settings.spacing_mm)
+    told = {"vct_version": _version(), **settings.told(survey.root)}
+    _open(out, survey.root, told)
+    write_settings(out, {**told, "finished": False}, grid)
+    tables = _Tables()
+    tasks = _Tasks(survey, out, settings, tables, notify)
+    try:
+        for task, ended in each_in_a_process(work or prepare_task, tasks, workers):
+            if ended.failure is None:
+                tables.index[task.name] = ended.result["row"]
+                seconds = ended.result["seconds"]
+                notify(Outcome(task.study.study_id, "prepared", (), seconds))
+            else:
+                tables.leave_out(task.study, (ended.failure,))
+                notify(Outcome(task.study.study_id, "left out", (ended.failure,)))
+        write_settings(out, {**told, "finished": True}, grid)
+    finally:
+        tables.write(out)
+
+
+class _Tasks:
+    """The studies still to prepare; the others go straight into the tables."""
+
+    def __init__(
+        self,
+        survey: Survey,
+        out: Path,
+        settings: Settings,
+        tables: _Tables,
+        notify: Callable[[Outcome], None],
+    ) -> None:
+        self._survey, self._out, self._settings = survey, out, settings
+        self._tables, self._notify = tables, notify
+
+    def __iter__(self) -> Any:
+        names: set[str] = set()
+        for report in self._survey:
+            study = report.study
+            if study is None:
+                self._leave_out(report, report.reasons)
+                continue
+            name = study_name(study.study_id)
+            if name in names:
+                self._leave_out(report, ("another study has the same identifier",))
+                continue
+            names.add(name)
+            row = read_row(self._out, name)
+            if row is not None:
+                self._tables.index[name] = row
+                self._notify(Outcome(study.study_id, "kept"))
+            else:
+                yield Task(study, name, self._out, self._settings)
+
+    def _leave_out(self, report: StudyReport, reasons: tuple[str, ...]) -> None:
+        self._tables.leave_out(report, reasons)
+        self._notify(Outcome(report.study_id, "left out", reasons))
+
+
+def prepare_task(task: Task) -> dict[str, Any]:
+    """Read, prepare and write one study.
+
+    Returns
+    -------
+    dict
+        ``row`` of the index, and ``seconds`` it took.
+    """
+    begin = perf_counter()
+    study, settings = task.study, task.settings
+    grid = whole_body_grid(settings.spacing_mm)
+    prepared = prepare_study(
+        lambda: study.read_ct(keep_padding=True),
+        study.read_pet,
+        grid,
+        ct_on_pet_grid=study.ct_on_pet_grid,
+        take_arms_down=settings.arms_down,
+    )
+    row = _row(task, prepared)
+    pictures = task.out / "qc"
+    pictures.mkdir(exist_ok=True)
+    caption = f"{study.study_id}   {row['sex']}, {row['age_years']:.0f} y"
+    write_picture(prepared.arrays, grid, caption, pictures / f"{task.name}.png")
+    done = what_was_done(
+        prepared,
+        vct_version=_version(),
+        path=str(study.path),
+        ct_grid=_grid_told(study.ct.grid),
+        pet_grid=_grid_told(study.pet.grid),
+    )
+    write_study(task.out, task.name, prepared.arrays, row, done)
+    return {"row": row, "seconds": perf_counter() - begin}
+
+
+def _row(task: Task, prepared: PreparedStudy) -> dict[str, Any]:
+    study, person = task.study, task.study.demographics
+    key = subject_key(study.subject_id)
+    low, high = prepared.covered_k
+    return {
+        "name": task.name,
+        "study_id": study.study_id,
+        "subject_id": study.subject_id,
+        "subject_key": key,
+        "layout": study.layout,
+        "tracer": study.tracer,
+        "split": split_of(key, task.settings.seed, task.settings.held_out_share),
+        "age_years": person.age_years,
+        "sex": person.sex,
+        "height_m": person.height_m,
+        "weight_kg": person.weight_kg,
+        "bmi_kg_m2": person.bmi_kg_m2,
+        "diagnosis": person.diagnosis,
+        "injected_mbq": study.injected_mbq,
+        "uptake_min": study.uptake_min,
+        "covered_low_k": low,
+        "covered_high_k": high,
+        "arms": prepared.arms,
+        "ct_on_pet_grid": study.ct_on_pet_grid,
+        "notes": list(study.notes),
+    }
+
+
+def _open(out: Path, source: Path, told: dict[str, Any]) -> None:
+    if out.resolve().is_relative_to(source.resolve()):
+        raise VctError(
+            f"{out} lies within {source}, which is only read: name a folder elsewhere."
+        )
+    if out.exists() and not out.is_dir():
+        raise VctError(f"{out} is no folder.")
+    if not out.exists() or not any(out.iterdir()):
+        with suppress(FileExistsError):
+            out.mkdir(parents=True)
+        return
+    before = read_settings(out)
+    other = [
+        f"{name} was {before.get(name)}, now {value}"
+        for name, value in told.items()
+        if name != "vct_version" and before.get(name) != value
+    ]
+    if other:
+        raise VctError(
+            f"{out} was prepared with other settings: {'; '.join(other)}. Run it with "
+            "the same, or name another folder."
+        )
+
+
+def _grid_told(grid: Any) -> dict[str, Any]:
+    return {
+        "shape": list(grid.shape),
+        "spacing_mm": list(grid.spacing_mm),
+        "origin_mm": list(grid.origin_mm),
+    }
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _version() -> str:
+    import vct
+
+    return vct.__version__
