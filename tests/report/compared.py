@@ -5,11 +5,12 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from tests.validation.synthetic_people import draw_people, of, with_column
+from tests.validation.synthetic_people import of, with_column
 from vct.validation.against import Asked, judged_findings
 from vct.validation.comparison import Against, compare
 from vct.validation.comparison_tables import COMPARISONS, HISTOGRAMS, SLOPES
 from vct.validation.finding import Finding
+from vct.validation.ruler import draw_people
 from vct.validation.slopes import compare_slopes
 
 CLINIC = Against("clinic", "own reference", "A clinic's own scans")

@@ -52,12 +52,14 @@ def _severity(verdicts: "pd.Series") -> "pd.Series":
 
 def _sorted(df: "pd.DataFrame") -> "pd.DataFrame":
     """Organs in the order of the other tables; the primary reference first."""
+    import pandas as pd
+
     place = {organ: index for index, organ in enumerate(REPORTED_ORGANS)}
-    keys = {"place": df["organ"].map(place).fillna(len(place))}
+    keys = pd.DataFrame({"organ": df["organ"].map(place).fillna(len(place))})
     if "primary" in df:
         keys["second"] = ~df["primary"].astype(bool)
-    ordered = df.assign(**keys).sort_values(list(keys), kind="stable")
-    return ordered.drop(columns=list(keys)).reset_index(drop=True)
+    order = keys.sort_values(keys.columns.tolist(), kind="stable").index
+    return df.loc[order].reset_index(drop=True)
 
 
 def _means(name: str, caption: str, df: "pd.DataFrame") -> PageTable:

@@ -18,11 +18,14 @@ from vct.report.finding_tables import (
 )
 from vct.report.flow import flow
 from vct.report.gallery import data_address, gallery
+from vct.report.neighbors import neighbor_table
 from vct.report.page_table import PageTable, named
 from vct.report.scorecard import CRITERIA, counts
 from vct.report.tables import is_primary, provenance_rows
+from vct.report.whiskers import finding_whiskers, mean_whiskers, spread_whiskers
 from vct.validation import Finding, verdict_of
 from vct.validation.comparison import BOUND_PERCENT
+from vct.validation.duplicates import COPY
 from vct.validation.run import reference_kind, spec_samples
 
 if TYPE_CHECKING:
@@ -71,6 +74,7 @@ def content(
         "literature": methods.LITERATURE,
         "limits": methods.limits(calibrated=calibrated),
         "calibrated": calibrated,
+        "copy_distance": COPY,
         **_figures(cohort, findings, pool, compared),
     }
 
@@ -107,6 +111,7 @@ def _tables(
         organ_table(findings, compared=not has_comparisons),
         series_table(cohort),
         *criterion_tables(findings),
+        neighbor_table(cohort),
     ]
 
 
@@ -158,16 +163,9 @@ def _figures(
     compared: "dict[str, pd.DataFrame]",
 ) -> dict[str, Any]:
     """Plots as data addresses; None where there is nothing to plot."""
-    from vct.report.comparison_figures import (
-        SPREAD_SCALE,
-        finding_whiskers,
-        forest_figure,
-        histogram_figure,
-        mean_scale,
-        mean_whiskers,
-        spread_whiskers,
-    )
     from vct.report.figures import demographics_figure, trend_figure
+    from vct.report.forest_figure import SPREAD_SCALE, forest_figure, mean_scale
+    from vct.report.histogram_figure import histogram_figure
 
     subjects, df = cohort.finished, compared["comparisons"]
     primary = [f for f in findings if is_primary(f)]

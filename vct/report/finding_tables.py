@@ -137,7 +137,7 @@ def criterion_tables(findings: Sequence[Finding]) -> list[PageTable]:
             tools=False,
         ),
         finding_table(
-            "diversity", "Variety and nearest neighbors", having("diversity/")
+            "diversity", "Variety and nearest neighbors", having("image/copies")
         ),
         finding_table("images", "Images against their subjects", consistent),
         finding_table(

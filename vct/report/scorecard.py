@@ -50,7 +50,7 @@ _BY_BEGINNING = {
     "conformance/subjects": "Completeness",
     "conformance/": "Compliance",
     "demographics/": "Constraint",
-    "diversity/": "Coverage",
+    "image/copies": "Coverage",
     "image/": "Consistency",
     "slope/": "Consistency",
 }

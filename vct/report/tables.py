@@ -53,8 +53,7 @@ def p_value(p: float | None) -> str:
     >>> p_value(0.0002), p_value(0.25), p_value(None)
     ('<0.001', '0.250', '–')
     """
-    known = p is not None and p == p
-    return "<0.001" if known and p < 0.001 else number(p, 3)
+    return "<0.001" if p is not None and p < 0.001 else number(p, 3)
 
 
 def is_primary(finding: Finding) -> bool:

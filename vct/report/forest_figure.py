@@ -1,27 +1,24 @@
-"""Where a cohort is off, at a glance: forest plots and SUV histograms, as SVG bytes.
+"""Where a cohort is off, at a glance: forest plots as SVG bytes.
 
 A verdict is told by color and by the shape of its marker. Colors are Okabe and Ito's.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vct.report.figures import INK, MUTED, RULE, svg
+from vct.report.whiskers import GROUPS, Whisker
 from vct.validation.comparison import SD_BOUNDS
-from vct.validation.finding import Finding
 from vct.validation.organs import REPORTED_ORGANS
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-GROUPS = ("all", "women", "men")
 QUANTITY_TITLES = {"volume_ml": "volume", "suv_mean": "mean SUV"}
-MOST_HISTOGRAMS = 12
 
 # Color, marker and whether it is filled.
 VERDICT_LOOKS = {
@@ -38,18 +35,6 @@ VERDICT_WORDS = {
 }
 _LINE_INCH = 0.19
 EDGE = 0.05  # share of the axis left for arrows
-
-
-class Whisker(NamedTuple):
-    """One line of a forest plot."""
-
-    organ: str
-    quantity: str
-    group: str
-    value: float
-    low: float
-    high: float
-    verdict: str
 
 
 @dataclass(frozen=True)
@@ -102,59 +87,6 @@ SPREAD_SCALE = Scale(
     (0.5, SD_BOUNDS[0], 1.0, SD_BOUNDS[1], 2.0),
     logarithmic=True,
 )
-
-
-def mean_whiskers(comparisons: "pd.DataFrame") -> list[Whisker]:
-    """Means of everybody and by sex against primary references."""
-    return [
-        Whisker(
-            row.organ,
-            row.quantity,
-            row.group,
-            row.difference_percent,
-            row.low_percent,
-            row.high_percent,
-            row.verdict,
-        )
-        for row in _primary(comparisons).itertuples()
-    ]
-
-
-def spread_whiskers(comparisons: "pd.DataFrame") -> list[Whisker]:
-    """Ratios of SDs, as ``mean_whiskers``."""
-    return [
-        Whisker(
-            row.organ,
-            row.quantity,
-            row.group,
-            row.sd_ratio,
-            row.sd_ratio_low,
-            row.sd_ratio_high,
-            row.spread_verdict,
-        )
-        for row in _primary(comparisons).itertuples()
-    ]
-
-
-def _primary(df: "pd.DataFrame") -> "pd.DataFrame":
-    return df[df["primary"].astype(bool) & df["group"].isin(GROUPS)]
-
-
-def finding_whiskers(findings: Sequence[Finding], statistic: str) -> list[Whisker]:
-    """Primary organ findings, where a cohort has no comparison tables."""
-    word = {"F": "women", "M": "men"}
-    found = []
-    for f in findings:
-        if f.statistic != statistic or f.difference_percent is None:
-            continue
-        low, high = f.interval or (np.nan, np.nan)
-        ends = np.array([f.difference_percent, low, high])
-        if statistic == "sd":
-            ends = 1 + ends / 100
-        found.append(
-            Whisker(f.organ, f.quantity, word.get(f.group, f.group), *ends, f.verdict)
-        )
-    return found
 
 
 def forest_figure(whiskers: Sequence[Whisker], scale: Scale) -> bytes | None:
@@ -295,62 +227,3 @@ def _legend(figure: "Figure", verdicts: set[str]) -> None:
             )
         )
     figure.legend(handles=handles, loc="lower center", ncols=4, fontsize=8.5)
-
-
-def histogram_figure(histograms: "pd.DataFrame") -> bytes | None:
-    """SUV of the voxels of organs, everybody: cohort filled, reference as a line.
-
-    Parameters
-    ----------
-    histograms
-        Table ``histograms`` of ``vct.validation.comparison_tables``.
-    """
-    closed = np.isfinite(histograms["high_suv"].astype(float))
-    df = histograms[closed & (histograms["group"] == "all")]
-    present = set(df["organ"])
-    organs = [organ for organ in REPORTED_ORGANS if organ in present][:MOST_HISTOGRAMS]
-    if not organs:
-        return None
-    columns = min(3, len(organs))
-    rows = -(-len(organs) // columns)
-    total = 1.75 * rows + 0.6
-
-    def draw(figure: "Figure") -> None:
-        axes = np.atleast_1d(figure.subplots(rows, columns)).ravel()
-        for ax, organ in zip(axes, organs, strict=False):
-            _histogram(ax, df[df["organ"] == organ].sort_values("low_suv"), organ)
-        for ax in axes[len(organs) :]:
-            ax.set_visible(False)
-        handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="lower center", ncols=2, fontsize=9)
-        figure.subplots_adjust(
-            left=0.07,
-            right=0.99,
-            top=1 - 0.25 / total,
-            bottom=0.75 / total,
-            hspace=0.62,
-            wspace=0.22,
-        )
-
-    return svg("suv-histograms", (9.4, total), draw)
-
-
-def _histogram(ax: "Axes", df: "pd.DataFrame", organ: str) -> None:
-    """Density of one organ, over the bins that hold anything to speak of."""
-    shares = df[["share", "reference_share"]].fillna(0.0).max(axis=1).to_numpy()
-    held = np.flatnonzero(shares > 0.002 * shares.max())
-    df = df.iloc[max(held[0] - 1, 0) : held[-1] + 2]
-    width = (df["high_suv"] - df["low_suv"]).to_numpy()
-    edges = [*df["low_suv"], df["high_suv"].iloc[-1]]
-    ax.stairs(
-        df["share"] / width, edges, fill=True, color="#56b4e9", alpha=0.55,
-        label="this cohort",
-    )  # fmt: skip
-    if df["reference_share"].notna().any():
-        reference = df["reference_share"].fillna(0.0) / width
-        ax.stairs(reference, edges, color=INK, linewidth=1.2, label="reference")
-    ax.set_title(organ.replace("_", " "), fontsize=9, loc="left", pad=3)
-    ax.set_xlabel("SUV", fontsize=8, labelpad=1)
-    ax.set_yticks([])
-    ax.spines["left"].set_visible(False)
-    ax.tick_params(labelsize=8)

@@ -7,17 +7,15 @@ import numpy as np
 import pytest
 
 from tests.report.compared import compared_tables, histograms
-from vct.report.comparison_figures import (
+from vct.report.forest_figure import (
     SPREAD_SCALE,
     VERDICT_LOOKS,
     VERDICT_WORDS,
-    Whisker,
     forest_figure,
-    histogram_figure,
     mean_scale,
-    mean_whiskers,
-    spread_whiskers,
 )
+from vct.report.histogram_figure import histogram_figure
+from vct.report.whiskers import Whisker, mean_whiskers, spread_whiskers
 
 
 def words(svg: bytes) -> list[str]:
