@@ -6,20 +6,20 @@ said. It writes a phantom as AutoPET's scanners would, CT 512 × 512 at 0.977 mm
 """
 
 import argparse
-import resource
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tests.autopet import people
 from tests.autopet.scans import PetScan, ct_datasets, save
 from vct.autopet.prepared import PreparedFolder
-from vct.autopet.preparing import Settings, prepare_folder
+from vct.autopet.preparing import Settings, Task, prepare_folder, prepare_task
 from vct.autopet.resample import Resampler
 from vct.autopet.survey import Survey
 from vct.grid import Grid
@@ -88,6 +88,18 @@ def _write_slices(header, stored: np.ndarray, grid: Grid, folder: Path) -> None:
         save(header, folder / f"{k:04d}.dcm")
 
 
+def prepared_and_weighed(task: Task) -> dict[str, Any]:
+    """Prepare a study; leave the process's largest resident memory [GiB] in a file.
+
+    From /proc: getrusage would count the memory of the parent that started it.
+    """
+    result = prepare_task(task)
+    status = Path("/proc/self/status").read_text()
+    kib = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    (task.out / f"{task.name}.gib").write_text(str(int(kib.split()[1]) / 2**20))
+    return result
+
+
 def measured(root: Path, spacing_mm: float, workers: int) -> Iterator[str]:
     """Prepare an archive, and say how long it took and what a worker held."""
     out = Path(tempfile.mkdtemp(prefix="prepared-"))
@@ -98,6 +110,7 @@ def measured(root: Path, spacing_mm: float, workers: int) -> Iterator[str]:
         out,
         Settings(spacing_mm=spacing_mm),
         workers=workers,
+        work=prepared_and_weighed,
         notify=lambda o: said.append(
             f"  {o.study_id[:16]} {o.status} {o.seconds:.1f} s"
         ),
@@ -105,7 +118,7 @@ def measured(root: Path, spacing_mm: float, workers: int) -> Iterator[str]:
     seconds = time.perf_counter() - begin
     folder = PreparedFolder(out)
     count = len(folder.index)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    peak = max(float(path.read_text()) for path in out.glob("*.gib"))
     yield from said
     for row in folder.left_out.itertuples():
         yield f"  left out: {row.study_id}: {'; '.join(row.reasons)}"

@@ -4,11 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.autopet.scans import ct_datasets, ct_truth, write_ct
+from tests.autopet.trees import save_nifti
 from vct.autopet.coverage import ct_coverage, pet_coverage
 from vct.autopet.dicom_file import read_header
-from vct.autopet.dicom_series import PADDING_HU, series_of
+from vct.autopet.dicom_series import PADDING_HU, Series, series_of, whole_hu
+from vct.autopet.nifti import nifti_image
 from vct.autopet.refusal import ScanError
 from vct.autopet.resample import Resampler
 from vct.grid import Grid
@@ -87,29 +91,52 @@ def test_only_whole_voxels_are_covered() -> None:
     assert not pet[:, :, np.abs(x) + 4 > 40].any()
 
 
-def read_ct(folder: Path, padding_of: dict[str, object], keep: bool) -> np.ndarray:
+def ct_series(folder: Path, **elements: object) -> Series:
     datasets = ct_datasets()
     for ds in datasets:
-        for keyword, value in padding_of.items():
+        for keyword, value in elements.items():
             setattr(ds, keyword, value)
     write_ct(folder, datasets)
-    files = [read_header(path) for path in sorted(folder.iterdir())]
-    return series_of(files).read(keep_padding=keep).voxels
+    return series_of([read_header(path) for path in sorted(folder.iterdir())])
 
 
 def test_the_header_names_its_padding(tmp_path: Path) -> None:
     """Stored 24 is -1000 HU, the air of this CT: here the header calls it padding."""
     truth = ct_truth()
-    plain = read_ct(tmp_path / "a", {}, keep=True)
+    plain = ct_series(tmp_path / "a").read_padded().voxels
+    assert plain.dtype == np.int16
     np.testing.assert_array_equal(plain, truth)
-    named = read_ct(tmp_path / "b", {"PixelPaddingValue": 24}, keep=True)
-    np.testing.assert_array_equal(named == PADDING_HU, truth == -1000)
-    cut = read_ct(tmp_path / "c", {"PixelPaddingValue": 24}, keep=False)
-    np.testing.assert_array_equal(cut == -1024, truth == -1000)
+    named = ct_series(tmp_path / "b", PixelPaddingValue=24)
+    padded = named.read_padded().voxels
+    np.testing.assert_array_equal(padded == PADDING_HU, truth == -1000)
+    np.testing.assert_array_equal(named.read().voxels, truth)
 
 
 def test_values_below_air_are_padding(tmp_path: Path) -> None:
-    low = {"RescaleIntercept": "-2000"}
-    kept = read_ct(tmp_path / "a", low, keep=True)
-    np.testing.assert_array_equal(kept == PADDING_HU, ct_truth() < -900)
-    assert read_ct(tmp_path / "b", low, keep=False).min() == -1024
+    low = ct_series(tmp_path / "a", RescaleIntercept="-2000")
+    padded = low.read_padded().voxels
+    np.testing.assert_array_equal(padded == PADDING_HU, ct_truth() < -900)
+    assert low.read().voxels.min() == -1024
+
+
+def test_nifti_tells_padding_too(tmp_path: Path) -> None:
+    hu = np.where(ct_truth() < -900, -3024.0, ct_truth() + 0.4)
+    image = nifti_image(save_nifti(hu, tmp_path / "CT.nii.gz"), "HU")
+    padded = image.read_padded().voxels
+    expected = np.where(ct_truth() < -900, PADDING_HU, ct_truth())
+    np.testing.assert_array_equal(padded, expected)
+    assert image.read().voxels.min() == -1024
+    broken = np.where(ct_truth() > 500, np.nan, ct_truth())
+    image = nifti_image(save_nifti(broken, tmp_path / "b.nii.gz"), "HU")
+    with pytest.raises(ScanError, match=r"b.nii.gz: the HU image .* not finite"):
+        image.read_padded()
+
+
+@given(st.lists(st.floats(-4000, 1e6), min_size=1))
+def test_whole_hu_are_whole_and_keep_padding_apart(values: list[float]) -> None:
+    given = np.array(values)
+    whole = whole_hu(given)
+    np.testing.assert_array_equal(whole == PADDING_HU, given < -1024)
+    inside = (given >= -1024) & (given < 32767)
+    assert np.abs(whole - given)[inside].max(initial=0) <= 0.5
+    assert whole.max() <= 32767

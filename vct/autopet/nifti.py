@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vct.autopet.dicom_series import cut_low
+from vct.autopet.dicom_series import LOWEST_HU, whole_hu
 from vct.autopet.refusal import ScanError
 from vct.errors import VctError
 from vct.grid import Grid
@@ -25,13 +25,8 @@ class NiftiImage:
     quantity: Quantity
     grid: Grid
 
-    def read(self, *, keep_padding: bool = False) -> Volume:
+    def read(self) -> Volume:
         """Read the voxels.
-
-        Parameters
-        ----------
-        keep_padding
-            Tell what lies below -1024 HU from air, as in ``Series.read``.
 
         Returns
         -------
@@ -43,6 +38,21 @@ class NiftiImage:
         ScanError
             If the file is truncated or damaged.
         """
+        voxels = np.ascontiguousarray(self._turned())
+        if self.quantity == "HU":
+            np.maximum(voxels, LOWEST_HU, out=voxels)
+        return Volume(voxels, self.grid, self.quantity)
+
+    def read_padded(self) -> Volume:
+        """Read a CT as ``Series.read_padded`` does: int16, padding below -1024 HU."""
+        turned = self._turned()
+        voxels = np.empty(turned.shape, np.int16)
+        for k, image in enumerate(turned):
+            voxels[k] = whole_hu(_finite(image, self.path))
+        return Volume(voxels, self.grid, self.quantity)
+
+    def _turned(self) -> np.ndarray:
+        """Voxels in the grid's order, float32, a view of the file's order."""
         image = _load(self.path)
         try:
             array = np.asarray(image.dataobj, np.float32)
@@ -50,10 +60,13 @@ class NiftiImage:
             raise ScanError(f"{self.path} is truncated or damaged ({error})") from error
         order, flips = _turn(image.affine)
         array = array.reshape(array.shape[:3]).transpose(order)
-        voxels = np.ascontiguousarray(array[tuple(slice(None, None, s) for s in flips)])
-        if self.quantity == "HU":
-            cut_low(voxels, keep_padding=keep_padding)
-        return Volume(voxels, self.grid, self.quantity)
+        return array[tuple(slice(None, None, step) for step in flips)]
+
+
+def _finite(image: np.ndarray, path: Path) -> np.ndarray:
+    if not np.isfinite(image).all():
+        raise ScanError(f"{path}: the HU image holds values that are not finite")
+    return image
 
 
 def nifti_image(path: Path, quantity: Quantity) -> NiftiImage:

@@ -116,9 +116,9 @@ def _found(
     if not body.any():
         raise ScanError("the CT shows no body: nothing is denser than -500 HU")
     covered = coverage.on(resampler)
-    alignment = align(hu, body, working, covered.any(axis=(1, 2)))
+    alignment = align(hu, body, working, np.any(covered, axis=(1, 2)))
     near = Volume(with_margin(body, working), working, "label")
-    return alignment, body, near, covered.any(axis=0)
+    return alignment, body, near, np.any(covered, axis=0)
 
 
 def what_was_done(prepared: PreparedStudy, **more: Any) -> dict[str, Any]:

@@ -219,7 +219,7 @@ def prepare_task(task: Task) -> dict[str, Any]:
     study, settings = task.study, task.settings
     grid = whole_body_grid(settings.spacing_mm)
     prepared = prepare_study(
-        lambda: study.read_ct(keep_padding=True),
+        study.read_padded_ct,
         study.read_pet,
         grid,
         ct_on_pet_grid=study.ct_on_pet_grid,

@@ -80,11 +80,13 @@ class Study:
         ScanError
             If voxels are missing, or are not what their file says.
         """
-        return self.read_ct(), self.read_pet()
+        ct = self.ct.read()
+        check_voxels(ct)
+        return ct, self.read_pet()
 
-    def read_ct(self, *, keep_padding: bool = False) -> Volume:
-        """Read the CT alone, as ``read``; ``keep_padding`` as in ``Series.read``."""
-        ct = self.ct.read(keep_padding=keep_padding)
+    def read_padded_ct(self) -> Volume:
+        """Read the CT alone: int16, with padding below -1024 HU told from air."""
+        ct = self.ct.read_padded()
         check_voxels(ct)
         return ct
 
