@@ -1,14 +1,21 @@
 """The page: complete in itself, honest, the same twice."""
 
+import base64
+import hashlib
 import re
+import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from tests.report.compared import compared_tables, judged
 from vct.errors import CohortError
 from vct.manifest import read_run, write_run
 from vct.report import write_report
 from vct.validation import validate_cohort
+from vct.validation.comparison_tables import write_tables
 
 pytestmark = pytest.mark.usefixtures("known_references")
 
@@ -17,54 +24,183 @@ def page(out) -> str:
     return write_report(out, validate_cohort(out)).read_text("utf-8")
 
 
-class Addresses(HTMLParser):
-    """Every address the page names, and every script."""
+def compared_page(out) -> str:
+    """With a reference of one's own, judged by."""
+    findings, tables = validate_cohort(out), compared_tables()
+    write_tables(out, tables)
+    return write_report(out, [*findings, *judged(tables)]).read_text("utf-8")
 
-    def __init__(self) -> None:
+
+def old_page(out) -> str:
+    """Of a cohort from before there were tables of comparisons."""
+    findings = validate_cohort(out)
+    for path in (out / "validation").iterdir():
+        path.unlink()
+    return write_report(out, findings).read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def pages(pristine_cohort, tmp_path_factory) -> dict[str, tuple[Path, str]]:
+    """Folder and page with the built-in references, with one's own, with none."""
+    found = {}
+    for write in (page, compared_page, old_page):
+        out = tmp_path_factory.mktemp("page") / "out"
+        shutil.copytree(pristine_cohort, out)
+        found[write.__name__] = out, write(out)
+    return found
+
+
+class Elements(HTMLParser):
+    """Addresses, inline scripts and styles, headings, and pictures of a page."""
+
+    def __init__(self, text: str) -> None:
         super().__init__()
-        self.found: list[str] = []
-        self.scripts = 0
+        self.addresses: list[str] = []
+        self.inline: dict[str, list[str]] = {"script": [], "style": []}
+        self.attributes: list[tuple[str, dict]] = []
+        self._inside = ""
+        self.feed(text)
 
     def handle_starttag(self, tag, attrs):
-        self.scripts += tag == "script"
-        self.found += [v for k, v in attrs if k in ("src", "href", "srcset", "data")]
+        names = ("src", "href", "srcset", "data", "action")
+        self.addresses += [v for k, v in attrs if k in names]
+        self.attributes.append((tag, dict(attrs)))
+        self._inside = tag if tag in self.inline else ""
+
+    def handle_endtag(self, tag):
+        self._inside = ""
+
+    def handle_data(self, data):
+        if self._inside:
+            self.inline[self._inside].append(data)
+
+    def all(self, tag: str) -> list[dict]:
+        return [attributes for name, attributes in self.attributes if name == tag]
 
 
-def test_the_page_loads_nothing_and_runs_nothing(cohort_dir):
-    text = page(cohort_dir)
-    parser = Addresses()
-    parser.feed(text)
-    assert parser.scripts == 0
-    assert [a for a in parser.found if not a.startswith(("data:image/", "#"))] == []
+def test_the_page_loads_nothing(pages):
+    _, text = pages["page"]
+    elements = Elements(text)
+    outside = [
+        address
+        for address in elements.addresses
+        if not address.startswith(("data:", "#", "report/tables/"))
+    ]
+    assert outside == []
     assert "url(" not in text
     assert "@import" not in text
-    assert sum(a.startswith("data:image/jpeg") for a in parser.found) == 2
-    assert sum(a.startswith("data:image/svg+xml") for a in parser.found) == 4
+    assert sum(a.startswith("data:image/jpeg") for a in elements.addresses) == 2
+    assert sum(a.startswith("data:image/svg+xml") for a in elements.addresses) == 4
+
+
+def test_the_policy_names_the_only_script_and_style(pages):
+    elements = Elements(pages["page"][1])
+    policy = next(
+        meta["content"]
+        for meta in elements.all("meta")
+        if meta.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert policy.startswith("default-src 'none'; img-src data:;")
+    assert "unsafe" not in policy
+    for tag, (text,) in elements.inline.items():
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+    handlers = [k for _, a in elements.attributes for k in a if k.startswith("on")]
+    assert handlers == []
+    assert not any("style" in a for _, a in elements.attributes)
+
+
+def test_every_link_to_a_table_leads_to_its_file(pages):
+    out, text = pages["compared_page"]
+    links = [
+        address
+        for address in Elements(text).addresses
+        if address.startswith("report/tables/")
+    ]
+    names = {link.rsplit("/", 1)[1] for link in links}
+    assert {"means.csv", "subgroups.parquet", "slopes.csv", "histograms.csv"} <= names
+    written = {path.name for path in (out / "report/tables").iterdir()}
+    assert names == written
+
+
+def test_headings_and_pictures_speak(pages):
+    elements = Elements(pages["compared_page"][1])
+    assert all(image.get("alt") for image in elements.all("img"))
+    assert {th.get("scope") for th in elements.all("th")} == {"col", "row"}
+    assert len(elements.all("caption")) == len(elements.all("table"))
+    ids = [a["id"] for _, a in elements.attributes if "id" in a]
+    assert len(ids) == len(set(ids))
+    inside = {a[1:] for a in elements.addresses if a.startswith("#")}
+    assert inside <= set(ids)
 
 
 def test_same_folder_same_bytes(cohort_dir):
     first = page(cohort_dir)
+    tables = {
+        path.name: path.read_bytes()
+        for path in (cohort_dir / "report/tables").iterdir()
+    }
     assert page(cohort_dir) == first
     assert write_report(cohort_dir).read_text("utf-8") == first
+    for name, data in tables.items():
+        assert (cohort_dir / "report/tables" / name).read_bytes() == data
 
 
-def test_the_page_says_what_it_must(cohort_dir):
-    text = page(cohort_dir)
+@pytest.mark.parametrize("kind", ["page", "compared_page", "old_page"])
+def test_the_page_says_what_it_must(pages, kind):
+    _, text = pages[kind]
     for sentence in (
         "20,000 digital phantoms",
         "No lesions are drawn",
         "Comparisons marked calibrated are no validation",
-        "no bound is judged yet",
         "Not for clinical use",
         "To paste into a paper",
         "whole-body-4mm",
+        *("Congruence", "Coverage", "Constraint", "Completeness"),
+        *("Compliance", "Comprehension", "Consistency"),
     ):
         assert sentence in text
     assert not re.search(r"(?<!never )validated", text, re.IGNORECASE)
 
 
-def test_names_are_escaped(cohort_dir):
-    assert "Fake &lt;cohort&gt; &amp; co" in page(cohort_dir)
+def test_without_a_named_reference_nothing_is_judged_and_the_page_says_so(pages):
+    assert "No reference was named" in pages["page"][1]
+    assert "No published histogram" in pages["page"][1]
+    assert "No reference was named" not in pages["compared_page"][1]
+    assert "No published histogram" not in pages["compared_page"][1]
+
+
+def test_a_planted_fault_stands_on_top(pages):
+    _, text = pages["compared_page"]
+    first_screen = text[: text.index("table-scorecard")]
+    assert re.search(r"liver, mean SUV, mean, against A clinic.*all \+\d", first_screen)
+    assert "spleen, volume [mL], standard deviation" in first_screen
+
+
+def test_a_cohort_without_comparisons_says_what_to_run(pages):
+    _, text = pages["old_page"]
+    assert "Run <code>vct validate</code>" in text
+    assert 'id="table-organs"' in text
+    assert "reference mean" in text
+    assert 'id="table-means"' not in text
+
+
+def test_a_table_too_long_is_cut_on_the_page_only(cohort_dir):
+    findings, tables = validate_cohort(cohort_dir), compared_tables()
+    rows = tables["comparisons"]
+    tables["comparisons"] = pd.concat([rows] * 3, ignore_index=True)
+    write_tables(cohort_dir, tables)
+    text = write_report(cohort_dir, findings).read_text("utf-8")
+    whole = pd.read_parquet(cohort_dir / "report/tables/subgroups.parquet")
+    assert len(whole) > 1500
+    assert f"The page shows 1500 of {len(whole)} rows" in text
+    start = text.index('id="table-subgroups"')
+    table = text[start : text.index("</table>", start)]
+    assert table.count("<tr") == 1501
+
+
+def test_names_are_escaped(pages):
+    assert "Fake &lt;cohort&gt; &amp; co" in pages["page"][1]
 
 
 def test_a_cohort_without_previews(cohort_dir):
@@ -97,3 +233,10 @@ def test_a_failed_finding_stands_on_top(cohort_dir):
 def test_a_cohort_never_validated(cohort_dir):
     with pytest.raises(CohortError, match="Run 'vct validate"):
         write_report(cohort_dir)
+
+
+def test_a_damaged_table_of_comparisons_is_named(cohort_dir):
+    findings = validate_cohort(cohort_dir)
+    (cohort_dir / "validation/comparisons.parquet").write_bytes(b"no table")
+    with pytest.raises(CohortError, match=r"comparisons\.parquet cannot be read"):
+        write_report(cohort_dir, findings)

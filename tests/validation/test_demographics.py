@@ -126,3 +126,26 @@ def test_women_only():
     found = {f.id: f for f in demographic_findings(cohort, women, subjects)}
     assert found["demographics/sex/share"].verdict == "pass"
     assert found["demographics/sex/share"].bound == (1.0, 1.0)
+
+
+def test_a_correlation_that_is_lost_fails():
+    subjects = people(400, seed=1)
+    shuffled = subjects.copy()
+    rng = np.random.default_rng(2)
+    shuffled["weight_kg"] = rng.permutation(subjects["weight_kg"])
+    name = "demographics/weight_kg-bmi_kg_m2/r"
+    assert findings(subjects)[name].verdict == "pass"
+    lost = findings(shuffled)[name]
+    assert lost.verdict == "fail"
+    assert lost.value < lost.bound[0] < lost.reference < lost.bound[1]
+
+
+def test_bounds_of_correlations_are_three_standard_errors_wide():
+    # The spread of r over true cohorts, against the bound's half width over 3.29.
+    name = "demographics/weight_kg-bmi_kg_m2/r"
+    values = [
+        np.corrcoef(p["weight_kg"], p["bmi_kg_m2"])[0, 1]
+        for p in (people(200, seed=seed) for seed in range(400))
+    ]
+    bound = findings(people(200, seed=1))[name].bound
+    assert np.std(values) == pytest.approx((bound[1] - bound[0]) / 2 / 3.29, rel=0.12)

@@ -24,6 +24,8 @@ _OURS = (
     "findings.json",
     "events.jsonl",
     "report.html",
+    "report",
+    "validation",
     IDENTITY_NAME,
 )
 

@@ -5,14 +5,12 @@ marker, so that a gray print reads.
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vct.validation.demographics import CONTINUOUS
-from vct.validation.finding import Finding
-from vct.validation.organs import REPORTED_ORGANS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,16 +21,6 @@ SEX_COLOR = {"F": "#d55e00", "M": "#0072b2"}
 SEX_MARKER = {"F": "o", "M": "s"}
 SEX_WORD = {"F": "women", "M": "men"}
 INK, MUTED, RULE = "#20262e", "#5b6470", "#d9dde3"
-
-# Differences beyond this are drawn as an arrow at the edge.
-FOREST_REACH_PERCENT = 60.0
-
-_FOREST_TITLES = {
-    ("mean", "volume_ml"): "volume: mean over subjects",
-    ("mean", "suv_mean"): "mean SUV: mean over subjects",
-    ("sd", "volume_ml"): "volume: spread (SD) over subjects",
-    ("sd", "suv_mean"): "mean SUV: spread (SD) over subjects",
-}
 
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -77,7 +65,7 @@ def demographics_figure(subjects: "pd.DataFrame", pool: "pd.DataFrame | None") -
             left=0.07, right=0.99, top=0.98, bottom=0.16, hspace=0.38, wspace=0.18
         )
 
-    return _svg("demographics", (9.0, 5.4), draw)
+    return svg("demographics", (9.0, 5.4), draw)
 
 
 def _histogram(
@@ -120,92 +108,6 @@ def _n_bins(n: int) -> int:
     return 12 if n < 50 else 24
 
 
-def forest_figure(findings: Sequence[Finding], statistic: str) -> bytes:
-    """Difference from the primary reference with its 95 % interval, organ by organ.
-
-    Parameters
-    ----------
-    findings
-        Primary organ findings.
-    statistic
-        ``mean`` or ``sd``.
-    """
-    quantities = ("volume_ml", "suv_mean")
-    shown = [
-        f
-        for f in findings
-        if f.statistic == statistic
-        and f.quantity in quantities
-        and f.difference_percent is not None
-    ]
-    organs = [o for o in REPORTED_ORGANS if any(f.organ == o for f in shown)]
-
-    def draw(figure: "Figure") -> None:
-        axes = figure.subplots(1, 2, sharey=True)
-        for ax, quantity in zip(axes, quantities, strict=True):
-            _forest(ax, [f for f in shown if f.quantity == quantity], organs)
-            ax.set_title(_FOREST_TITLES[statistic, quantity], fontsize=10, loc="left")
-        handles, labels = axes[1].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="lower center", ncols=2, fontsize=9)
-        figure.subplots_adjust(
-            left=0.14,
-            right=0.99,
-            top=1 - 0.3 / height,
-            bottom=0.85 / height,
-            wspace=0.06,
-        )
-
-    height = 1.3 + 0.34 * max(len(organs), 1)
-    return _svg(f"forest-{statistic}", (9.0, height), draw)
-
-
-def _forest(ax: "Axes", findings: Sequence[Finding], organs: Sequence[str]) -> None:
-    """One panel of the forest plot."""
-    reach = FOREST_REACH_PERCENT
-    ax.axvspan(-5, 5, color="#f0f2f5", zorder=0, linewidth=0)
-    ax.axvline(0, color=MUTED, linewidth=0.8, zorder=1)
-    for sex, offset in (("F", -0.16), ("M", 0.16)):
-        first = True
-        for finding in findings:
-            if finding.group != sex or finding.difference_percent is None:
-                continue
-            y = organs.index(finding.organ) + offset
-            _whisker(ax, finding, y, label=SEX_WORD[sex] if first else None)
-            first = False
-    ax.set(xlim=(-reach, reach), ylim=(len(organs) - 0.5, -0.5))
-    ax.set_yticks(range(len(organs)), [organ.replace("_", " ") for organ in organs])
-    ax.set_xticks([-40, -20, 0, 20, 40])
-    ax.set_xlabel("difference from the reference [%]")
-    ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)
-    ax.grid(axis="x", color=RULE, linewidth=0.5)
-    ax.set_axisbelow(True)
-
-
-def _whisker(ax: "Axes", finding: Finding, y: float, label: str | None) -> None:
-    """Point and interval, or an arrow where the point lies outside."""
-    reach, color = FOREST_REACH_PERCENT, SEX_COLOR[finding.group]
-    value = finding.difference_percent or 0.0
-    if finding.interval is not None:
-        low, high = np.clip(finding.interval, -reach, reach)
-        ax.plot([low, high], [y, y], color=color, linewidth=1.4, zorder=2)
-    outside = abs(value) > reach
-    marker = SEX_MARKER[finding.group]
-    if outside:
-        marker = ">" if value > 0 else "<"
-    ax.plot(
-        [np.clip(value, -reach, reach)],
-        [y],
-        marker=marker,
-        color=color,
-        markersize=5.5,
-        linestyle="none",
-        clip_on=not outside,
-        label=label,
-        zorder=3,
-    )
-
-
 def trend_figure(organs: "pd.DataFrame", subjects: "pd.DataFrame") -> bytes | None:
     """Images against demographics: mass, fat and lungs by threshold; None if absent."""
     panels: Mapping[str, tuple[str, str, float, str, str]] = {
@@ -242,10 +144,10 @@ def trend_figure(organs: "pd.DataFrame", subjects: "pd.DataFrame") -> bytes | No
             left=0.06, right=0.99, top=0.97, bottom=0.18, wspace=0.28
         )
 
-    return _svg("trends", (9.0, 2.9), draw)
+    return svg("trends", (9.0, 2.9), draw)
 
 
-def _svg(name: str, size_inch: tuple[float, float], draw: Any) -> bytes:
+def svg(name: str, size_inch: tuple[float, float], draw: Any) -> bytes:
     """SVG of a drawing; ids from the name, no date, no version."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG

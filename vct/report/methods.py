@@ -1,5 +1,6 @@
 """The words of the report: what the cohort is, its methods and its limits."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from vct.manifest import Cohort
@@ -21,6 +22,13 @@ LITERATURE = (
     "Arch Intern Med 17:863, 1916.",
     "Janmahasatian S, et al. Quantification of lean bodyweight. "
     "Clin Pharmacokinet 44:1051, 2005.",
+    "Zamzmi G, et al. Scorecard for synthetic medical data evaluation. "
+    "Commun Eng 4:130, 2025.",
+    "Schuirmann DJ. A comparison of the two one-sided tests procedure and the power "
+    "approach for assessing the equivalence of average bioavailability. "
+    "J Pharmacokinet Biopharm 15:657, 1987.",
+    "Benjamini Y, Hochberg Y. Controlling the false discovery rate: a practical and "
+    "powerful approach to multiple testing. J R Stat Soc B 57:289, 1995.",
 )
 
 
@@ -67,8 +75,15 @@ def _departures(run: dict[str, Any], spec: Any | None) -> list[str]:
     return lines
 
 
-def methods(cohort: Cohort, *, calibrated: bool) -> str:
-    """A paragraph to paste into a paper; numbers in brackets cite ``LITERATURE``."""
+def methods(cohort: Cohort, references: Sequence[str] = (), *, calibrated: bool) -> str:
+    """A paragraph to paste into a paper; numbers in brackets cite ``LITERATURE``.
+
+    Parameters
+    ----------
+    references
+        Names of what the cohort was compared with; none where it has no tables of
+        comparisons.
+    """
     run, model = cohort.run, cohort.run.get("model", {})
     subjects = cohort.finished
     n_women = int((subjects["sex"] == "F").sum())
@@ -98,12 +113,31 @@ def methods(cohort: Cohort, *, calibrated: bool) -> str:
         f"{_first_sentence(model.get('trained_on') or 'not recorded')}) and stored as "
         "DICOM CT and PET (BQML, decay-corrected to the series start), from which "
         "body-weight SUV is recovered by dose, uptake time and weight. Organs were "
-        "measured on the CT by the model's bundled segmenter. Means and standard "
-        "deviations by sex were compared with AutoPET [1, 4] for liver, heart and "
-        "kidneys and with hedyPET [5] for the other organs; intervals of means are "
-        "Welch's, of standard deviations from 2000 bootstrap resamples, both 95 %."
+        "measured on the CT by the model's bundled segmenter. "
+        + _comparison(references)
         + hedge
         + " No lesions were simulated."
+    )
+
+
+def _comparison(references: Sequence[str]) -> str:
+    """How organs were compared, and with whom."""
+    from vct.validation.comparison import N_RESAMPLES
+
+    if not references:
+        return (
+            "Means and standard deviations by sex were compared with AutoPET [1, 4] "
+            "for liver, heart and kidneys and with hedyPET [5] for the other organs; "
+            "intervals of means are Welch's, of standard deviations from 2000 "
+            "bootstrap resamples, both 95 %."
+        )
+    known = {"autopet-published": " [1, 4]", "hedypet-fit": " [5]"}
+    named = " and ".join(f"{name}{known.get(name, '')}" for name in references)
+    return (
+        f"Means and standard deviations by organ and subgroup were compared with "
+        f"{named}; intervals are 95 % from {N_RESAMPLES} bootstrap resamples. "
+        "Equivalence of means was tested by two one-sided tests [9], difference by "
+        "Welch's test; p values are adjusted after Benjamini and Hochberg [10]."
     )
 
 
@@ -112,7 +146,6 @@ def limits(*, calibrated: bool) -> list[str]:
     lines = [
         "Not for clinical use, and no substitute for evidence from patients.",
         "No lesions, implants or other pathology are drawn.",
-        "Organ differences carry no verdict in this version: no bound is judged yet.",
         "Organs are measured by a network trained on phantoms. Its error is part of "
         "every organ volume here and of no reference: the references were measured "
         "with TotalSegmentator.",
@@ -124,12 +157,13 @@ def limits(*, calibrated: bool) -> list[str]:
         "cuts them.",
         "AutoPET's organ values for 200 patients are published as a figure only. They "
         "were read off it, the reading error is part of the interval, and each sex is "
-        "taken as 100. No SUV histogram is published, so distributions are not "
-        "compared.",
+        "taken as 100. No SUV histogram is published: distributions are compared with "
+        "a reference of your own only.",
         f"hedyPET describes {_volunteers()}, on one scanner: part of a difference is a "
         "difference of population and protocol.",
-        "Means and spreads by sex are compared; trends with age and BMI, correlations "
-        "between organs and image texture are not judged yet.",
+        "The built-in references are means and spreads by sex. Subgroups, "
+        "distributions and slopes need a reference of your own. Correlations between "
+        "organs and image texture are not judged.",
     ]
     if calibrated:
         lines.insert(

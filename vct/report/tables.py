@@ -1,14 +1,11 @@
-"""Rows of the report's tables: findings and manifests as text."""
+"""Numbers and provenance as the report writes them."""
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 from vct.manifest import Cohort
 from vct.validation.finding import Finding
-from vct.validation.organs import QUANTITIES
 
-Row = dict[str, str]
 NONE = "–"
 
 _DECIMALS = {"volume_ml": 0, "suv_mean": 2, "hu_mean": 0, "height_m": 3}
@@ -45,48 +42,23 @@ def interval(
     return f"{one(pair[0], decimals)} to {one(pair[1], decimals)}"
 
 
+def decimals_for(quantity: str) -> int:
+    """Decimals of a quantity, by its name in the tables."""
+    return _DECIMALS.get(quantity, 2)
+
+
+def p_value(p: float | None) -> str:
+    """Probability to three decimals, or that it is below a thousandth.
+
+    >>> p_value(0.0002), p_value(0.25), p_value(None)
+    ('<0.001', '0.250', '–')
+    """
+    return "<0.001" if p is not None and p < 0.001 else number(p, 3)
+
+
 def is_primary(finding: Finding) -> bool:
     """Organ finding against the reference its value is held to."""
     return finding.id.startswith("organ/") and finding.id.count("/") == 4
-
-
-def organ_rows(
-    findings: Sequence[Finding], *, quantities: Sequence[str], primary: bool = True
-) -> list[Row]:
-    """One row per organ, quantity, sex and reference: mean and SD side by side."""
-    found = [
-        f
-        for f in findings
-        if f.id.startswith("organ/")
-        and f.quantity in quantities
-        and is_primary(f) == primary
-    ]
-    spread = {f.id.replace("/sd", "/mean"): f for f in found if f.statistic == "sd"}
-    return [
-        _organ_row(mean, spread[mean.id]) for mean in found if mean.statistic == "mean"
-    ]
-
-
-def _organ_row(mean: Finding, sd: Finding) -> Row:
-    decimals = _DECIMALS[mean.quantity]
-    return {
-        "organ": mean.organ.replace("_", " "),
-        "quantity": QUANTITIES[mean.quantity],
-        "sex": mean.group,
-        "n": str(mean.n),
-        "excluded": str(mean.excluded) if mean.excluded else "",
-        "mean": number(mean.value, decimals),
-        "sd": number(sd.value, decimals),
-        "reference_mean": number(mean.reference, decimals),
-        "reference_sd": number(sd.reference, decimals),
-        "difference": signed(mean.difference_percent),
-        "interval": interval(mean.interval),
-        "sd_difference": signed(sd.difference_percent, 0),
-        "sd_interval": interval(sd.interval, 0),
-        "source": mean.source,
-        "short_source": short_source(mean.source),
-        "kind": mean.kind,
-    }
 
 
 def short_source(source: str) -> str:
@@ -98,45 +70,7 @@ def short_source(source: str) -> str:
     return source if source == "no reference" else re.split(r"[\s,;:(]", source)[0]
 
 
-def hu_rows(findings: Sequence[Finding]) -> list[tuple[str, Row, Row]]:
-    """Organ, then the rows of women and of men; an absent one is empty."""
-    rows = organ_rows(findings, quantities=("hu_mean",))
-    by_sex = {(row["organ"], row["sex"]): row for row in rows}
-    return [
-        (organ, by_sex.get((organ, "F"), {}), by_sex.get((organ, "M"), {}))
-        for organ in dict.fromkeys(row["organ"] for row in rows)
-    ]
-
-
-def finding_rows(findings: Sequence[Finding]) -> list[Row]:
-    """One row per finding, with its bound and verdict."""
-    rows = []
-    for f in findings:
-        decimals = _decimals_of(f)
-        rows.append(
-            {
-                "id": f.id,
-                "title": f.title,
-                "group": f.group,
-                "n": str(f.n),
-                "value": number(f.value, decimals),
-                "reference": number(f.reference, decimals),
-                "interval": interval(
-                    f.interval, 1 if f.difference_percent is not None else decimals,
-                    sign=f.difference_percent is not None,
-                ),
-                "difference": signed(f.difference_percent),
-                "bound": interval(f.bound, decimals, sign=False),
-                "verdict": f.verdict,
-                "kind": f.kind,
-                "source": f.source,
-                "note": f.note,
-            }
-        )  # fmt: skip
-    return rows
-
-
-def _decimals_of(finding: Finding) -> int:
+def decimals_of(finding: Finding) -> int:
     """Decimals that show what the finding is about."""
     if finding.statistic == "count":
         return 0
@@ -144,31 +78,7 @@ def _decimals_of(finding: Finding) -> int:
         return 3
     if finding.id == "conformance/suv-factor":
         return 6
-    return _DECIMALS.get(finding.quantity, 2)
-
-
-def series_rows(cohort: Cohort) -> list[Row]:
-    """One row per modality: series, files, slices, voxels, sizes."""
-    files = cohort.instances.groupby("modality")["bytes"]
-    counts, sizes = files.size().to_dict(), files.sum().to_dict()
-    rows = []
-    for modality, df in cohort.series.groupby("modality", sort=True):
-        first = df.iloc[0]
-        rows.append(
-            {
-                "modality": str(modality),
-                "series": number(len(df), 0),
-                "files": number(counts[modality], 0),
-                "matrix": f"{first['rows']} × {first['columns']}",
-                "spacing": " × ".join(
-                    f"{first[f'spacing_{axis}_mm']:g}" for axis in "kji"
-                ),
-                "units": str(first["units"] or NONE),
-                "size": file_size(sizes[modality]),
-                "size_per_subject": file_size(sizes[modality] / len(df)),
-            }
-        )
-    return rows
+    return decimals_for(finding.quantity)
 
 
 def file_size(size: float) -> str:
@@ -182,36 +92,6 @@ def file_size(size: float) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} TB"
-
-
-def count_rows(findings: Sequence[Finding]) -> list[Row]:
-    """Subjects by arm, stratum and diagnosis."""
-    return [
-        {
-            "what": f.quantity,
-            "name": f.group,
-            "value": number(f.value, 0),
-            "reference": number(f.reference, 0),
-            "verdict": f.verdict,
-        }
-        for f in findings
-        if f.kind == "spec" and f.statistic == "count" and f.group != "all"
-    ]
-
-
-def stage_rows(run: dict[str, Any]) -> list[Row]:
-    """Seconds by stage, in all and per subject."""
-    n = run.get("n_subjects") or 0
-    return [
-        {
-            "stage": {"superres": "super-resolution", "dicom": "DICOM"}.get(name, name),
-            "seconds": number(seconds, 1),
-            "per_subject": number(
-                seconds / n if n and seconds is not None else None, 2
-            ),
-        }
-        for name, seconds in run.get("seconds", {}).items()
-    ]
 
 
 def provenance_rows(cohort: Cohort) -> list[tuple[str, str]]:
@@ -236,9 +116,25 @@ def provenance_rows(cohort: Cohort) -> list[tuple[str, str]]:
         ("options", run.get("options")),
         ("started", run.get("started")),
         ("finished", run.get("finished")),
+        *_stage_rows(run),
         ("peak memory", _memory(run.get("peak_memory_bytes"))),
     ]
     return [(name, _plain(value)) for name, value in rows if value not in (None, "")]
+
+
+def _stage_rows(run: dict[str, Any]) -> list[tuple[str, str]]:
+    """Seconds by stage, in all and per subject."""
+    n = run.get("n_subjects") or 0
+    names = {"superres": "super-resolution", "dicom": "DICOM"}
+    return [
+        (
+            f"seconds, {names.get(stage, stage)}",
+            number(seconds, 1)
+            + (f" ({number(seconds / n, 2)} per subject)" if n else ""),
+        )
+        for stage, seconds in run.get("seconds", {}).items()
+        if seconds is not None
+    ]
 
 
 def _memory(size: int | None) -> str | None:

@@ -5,13 +5,20 @@ truncation, correlation, rule and quota. Bounds are those that a correct cohort 
 size passes but for one time in a thousand, row by row.
 """
 
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vct.manifest import Cohort
 from vct.validation.finding import Finding, Interval, Verdict
-from vct.validation.statistics import CONFIDENCE, finite, percent, sample_sd
+from vct.validation.statistics import (
+    CONFIDENCE,
+    correlation,
+    finite,
+    percent,
+    sample_sd,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,12 +35,13 @@ CONTINUOUS = {
     "injected_mbq": "injected activity [MBq]",
     "uptake_min": "uptake time [min]",
 }
+CORRELATED = ("age_years", "height_m", "weight_kg", "bmi_kg_m2")
 
 
 def demographic_findings(
     cohort: Cohort, pool: "pd.DataFrame", planned: "pd.DataFrame"
 ) -> list[Finding]:
-    """Marginals, sex share and counts of the finished subjects.
+    """Marginals, correlations, sex share and counts of the finished subjects.
 
     Parameters
     ----------
@@ -56,6 +64,7 @@ def demographic_findings(
         else:
             findings += _moments(column, x, reference, source)
             findings.append(_distance(column, x, reference, source))
+    findings += _correlations(subjects, pool, source)
     findings.append(_sex_share(subjects, pool, source))
     for column in ("arm", "stratum", "diagnosis"):
         findings += _counts(column, subjects, planned)
@@ -161,6 +170,47 @@ def _distance(column: str, x: np.ndarray, pool: np.ndarray, source: str) -> Find
         source=source,
         **_judgment(value, bound, n),
     )
+
+
+def _correlations(
+    subjects: "pd.DataFrame", pool: "pd.DataFrame", source: str
+) -> list[Finding]:
+    """Pearson's r of each pair of body measures and age.
+
+    Its large-sample variance is that of its influence function,
+    ``zx zy - r (zx² + zy²) / 2``, over n: right for any distribution, where Fisher's
+    is for the normal one (Devlin, Gnanadesikan, Kettenring, Biometrika 62:531, 1975).
+    """
+    from scipy import stats
+
+    findings = []
+    n, m = len(subjects), len(pool)
+    judged = stats.norm.ppf(1 - FALSE_ALARM / 2)
+    for one, other in combinations(CORRELATED, 2):
+        own, large = (df[[one, other]].to_numpy(float) for df in (subjects, pool))
+        if n < 3 or not (np.ptp(own, axis=0).all() and np.ptp(large, axis=0).all()):
+            continue
+        value, reference = (float(np.corrcoef(x.T)[0, 1]) for x in (own, large))
+        z = (large - large.mean(axis=0)) / large.std(axis=0)
+        influence = z.prod(axis=1) - reference * (z**2).mean(axis=1)
+        reach = float(judged * influence.std() * np.sqrt(1 / n + 1 / m))
+        names = " and ".join(CONTINUOUS[c].split(" [")[0] for c in (one, other))
+        bound = (max(reference - reach, -1.0), min(reference + reach, 1.0))
+        found = correlation(own[:, 0], own[:, 1])
+        findings.append(
+            _finding(
+                f"{one}-{other}",
+                "r",
+                f"{names}: Pearson's r",
+                n,
+                value,
+                reference=reference,
+                interval=found[1] if found else None,
+                source=source,
+                **_judgment(value, bound, n),
+            )
+        )
+    return findings
 
 
 def _constant(column: str, x: np.ndarray, reference: float) -> Finding:
