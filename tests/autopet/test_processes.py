@@ -106,7 +106,7 @@ def test_a_killed_parent_leaves_no_worker(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_reaches_the_parent_alone(tmp_path: Path) -> None:
-    """The whole group is interrupted while a worker imports: no traceback of its own."""
+    """The whole group is interrupted while a worker imports: no traceback."""
     code = (
         "import sys; from pathlib import Path\n"
         "from tests.autopet.test_processes import slow\n"

@@ -56,7 +56,7 @@ def each_in_a_process(
     running: list[_Running] = []
     try:
         for item in items:
-            running.append(_started(work, item))
+            _start(work, item, running)
             while len(running) >= workers:
                 yield from _ended(running)
         while running:
@@ -83,19 +83,21 @@ def told(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _started(work: Callable[[Any], Any], item: Any) -> _Running:
+def _start(work: Callable[[Any], Any], item: Any, running: list[_Running]) -> None:
+    """Begin work on an item and note it among the running."""
     # Spawned: a forked one would inherit the locks of this process's threads.
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=_work_and_answer, args=(work, item, there))
-    # The mask is inherited: a Ctrl-C while it imports is the parent's too.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    # A process inherits the mask: a Ctrl-C while it imports is the parent's alone. And
+    # none comes between its start and the note that ends it.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         process.start()
+        running.append(_Running(item, process, here))
+        there.close()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    there.close()
-    return _Running(item, process, here)
 
 
 def _ended(running: list[_Running]) -> list[tuple[Any, Ended]]:
@@ -124,6 +126,7 @@ def _collected(each: _Running) -> Ended:
 
 def _work_and_answer(work: Callable[[Any], Any], item: Any, answer: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     threading.Thread(target=_end_with_parent, daemon=True).start()
     answer.send(tuple(_tried(work, item)))
     answer.close()
