@@ -1,8 +1,8 @@
 """Throughput and memory of ``vct autopet prepare`` on studies of full size.
 
-Run it with ``python -m tests.autopet.full_size``; ``docs/benchmarks.md`` holds what it
-said. It writes a phantom as AutoPET's scanners would, CT 512 × 512 at 0.977 mm and PET
-400 × 400 × 326 at 2.04 × 2.04 × 3 mm, both in the DICOM and the NIfTI layout.
+Run it with ``python -m tests.autopet.full_size``; docs/how-to/prepare-autopet.md holds
+what it said. It writes a phantom as AutoPET's scanners would, in the DICOM or the NIfTI
+layout: PET 400 × 400 × 326 at 2.04 × 2.04 × 3 mm, CT 512 × 512 at 0.977 mm.
 """
 
 import argparse
