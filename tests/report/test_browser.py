@@ -84,17 +84,17 @@ def test_a_click_sorts_by_number_both_ways(seen):
     before = values(seen.page)
     assert before != sorted(before)
     difference = head(seen.page, "difference")
-    difference.locator("button").click()
+    difference.get_by_role("button").click()
     assert values(seen.page) == sorted(before)
     assert difference.get_attribute("aria-sort") == "ascending"
-    difference.locator("button").click()
+    difference.get_by_role("button").click()
     assert values(seen.page) == sorted(before, reverse=True)
     assert difference.get_attribute("aria-sort") == "descending"
 
 
 def test_the_keyboard_sorts_too(seen):
     organ = head(seen.page, "organ")
-    organ.locator("button").focus()
+    organ.get_by_role("button").focus()
     seen.page.keyboard.press("Enter")
     names = column(seen.page, "organ")
     assert names == sorted(names)
@@ -131,10 +131,16 @@ def test_print_shows_every_row_and_no_controls(seen):
     tools.locator("input").fill("")
 
 
+def test_a_heading_holds_no_button(seen):
+    # Chromium repeats a heading on every sheet only without one (seen in version 156).
+    assert seen.page.locator("th [role=button]").count() > 50
+    assert seen.page.locator("th button").count() == 0
+
+
 def test_the_page_reads_without_scripts(browser, report):
     page = opened(browser, report, java_script_enabled=False).page
     rows = page.locator(f"{MEANS} tbody tr")
     assert rows.count() > 100
     assert rows.last.is_visible()
     assert page.locator(".tools").count() == 0
-    assert page.locator("th button").count() == 0
+    assert page.locator("th [role=button]").count() == 0

@@ -161,9 +161,9 @@ def limits(*, calibrated: bool) -> list[str]:
         "a reference of your own only.",
         f"hedyPET describes {_volunteers()}, on one scanner: part of a difference is a "
         "difference of population and protocol.",
-        "The built-in references are means and spreads by sex. Subgroups, "
-        "distributions and slopes need a reference of your own. Correlations between "
-        "organs and image texture are not judged.",
+        "The built-in references are means and spreads by sex. Other subgroups and "
+        "distributions need a reference of your own. Correlations between organs and "
+        "image texture are not judged.",
     ]
     if calibrated:
         lines.insert(
