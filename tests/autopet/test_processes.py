@@ -108,9 +108,11 @@ def test_a_killed_parent_leaves_no_worker(tmp_path: Path) -> None:
 def test_ctrl_c_reaches_the_parent_alone(tmp_path: Path) -> None:
     """The whole group is interrupted while a worker imports: no traceback."""
     code = (
-        "import sys; from pathlib import Path\n"
+        "import signal, sys; from pathlib import Path\n"
         "from tests.autopet.test_processes import slow\n"
         "from vct.autopet import processes\n"
+        # A shell starts background jobs, and so their tests, with Ctrl-C ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def items():\n"
         "    yield Path(sys.argv[1])\n"
         "    print('begun', flush=True)\n"
