@@ -9,11 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 import typer
 
 from vct.cli.console import duration, say, show, show_json
+from vct.errors import EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
     from vct.autopet.preparing import Outcome
 
-_EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+_Demographics = Annotated[
+    Path | None,
+    typer.Option(metavar="CSV", help="Table: subject_id, height_m, weight_kg …"),
+]
+_Dicom = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="DICOM tree of the same studies, for heights, weights."
+    ),
+]
+_Psma = Annotated[bool, typer.Option("--psma", help="Take PSMA studies too.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -34,22 +45,12 @@ def inspect(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="Folder of a copy of AutoPET.")
     ],
-    demographics: Annotated[
-        Path | None,
-        typer.Option(metavar="CSV", help="Table: subject_id, height_m, weight_kg …"),
-    ] = None,
-    dicom: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="DICOM tree of the same studies, for heights, weights."
-        ),
-    ] = None,
+    demographics: _Demographics = None,
+    dicom: _Dicom = None,
     voxels: Annotated[
         bool, typer.Option("--voxels", help="Read every voxel too; needs time.")
     ] = False,
-    psma: Annotated[
-        bool, typer.Option("--psma", help="Take PSMA studies too.")
-    ] = False,
+    psma: _Psma = False,
     as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
 ) -> None:
     """Show what is there, what is usable, and why the rest is not."""
@@ -91,22 +92,12 @@ def prepare(
         float, typer.Option(help="Share of patients kept out of training.")
     ] = 0.1,
     seed: Annotated[int, typer.Option(min=0, help="Seed of that split.")] = 0,
-    demographics: Annotated[
-        Path | None,
-        typer.Option(metavar="CSV", help="Table: subject_id, height_m, weight_kg …"),
-    ] = None,
-    dicom: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="DICOM tree of the same studies, for heights, weights."
-        ),
-    ] = None,
+    demographics: _Demographics = None,
+    dicom: _Dicom = None,
     arms_down: Annotated[
         bool, typer.Option("--arms-down", help="Take studies with arms down too.")
     ] = False,
-    psma: Annotated[
-        bool, typer.Option("--psma", help="Take PSMA studies too.")
-    ] = False,
+    psma: _Psma = False,
     quiet: Annotated[
         bool, typer.Option("-q", "--quiet", help="Show errors only.")
     ] = False,
@@ -125,7 +116,7 @@ def prepare(
         prepare_folder(survey, out, settings, workers=workers, notify=follow)
     except KeyboardInterrupt:
         say("Stopped. Prepared studies are kept: run the same command again to go on.")
-        raise typer.Exit(_EXIT_INTERRUPTED) from None
+        raise typer.Exit(EXIT_INTERRUPTED) from None
     if not quiet:
         for words in [*survey.absurd, *map(str, survey.problems)]:
             say(f"left out: {words}")
