@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple, TypeVar
@@ -89,15 +90,42 @@ def _start(work: Callable[[Any], Any], item: Any, running: list[_Running]) -> No
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=_work_and_answer, args=(work, item, there))
-    # A process inherits the mask: a Ctrl-C while it imports is the parent's alone. And
-    # none comes between its start and the note that ends it.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    with _interrupts_later():
+        # A process inherits the mask: a Ctrl-C while it imports is the parent's alone.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTS)
+        try:
+            process.start()
+            running.append(_Running(item, process, here))
+            there.close()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+_INTERRUPTS = {signal.SIGINT, signal.SIGTERM}
+
+
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Hold Ctrl-C back, so that none parts a process from the note that ends it.
+
+    This thread's mask does not do it: threads of numeric libraries take signals too.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread is interrupted
+        return
+    held: list[int] = []
+
+    def hold(number: int, frame: object) -> None:
+        held.append(number)
+
+    before = {number: signal.signal(number, hold) for number in _INTERRUPTS}
     try:
-        process.start()
-        running.append(_Running(item, process, here))
-        there.close()
+        yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+    for held_back in held:
+        signal.raise_signal(held_back)
 
 
 def _ended(running: list[_Running]) -> list[tuple[Any, Ended]]:
