@@ -74,6 +74,21 @@ def until_written(path: Path) -> int:
     pytest.fail("the process did not begin")
 
 
+def started(code: str, folder: Path) -> "subprocess.Popen[str]":
+    """A Python that runs ``code`` in a group of its own; its argument is a file."""
+    script = folder / "parent.py"
+    script.write_text(code)
+    return subprocess.Popen(
+        [sys.executable, str(script), str(folder / "pid")],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
 def test_closing_ends_what_runs(tmp_path: Path) -> None:
     def items():  # type: ignore[no-untyped-def]
         yield tmp_path / "pid"
@@ -93,12 +108,7 @@ def test_a_killed_parent_leaves_no_worker(tmp_path: Path) -> None:
         "if __name__ == '__main__':\n"
         "    list(each_in_a_process(slow, [Path(sys.argv[1])], workers=1))\n"
     )
-    script = tmp_path / "parent.py"
-    script.write_text(code)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    parent = subprocess.Popen(
-        [sys.executable, str(script), str(tmp_path / "pid")], env=environment, cwd=ROOT
-    )
+    parent = started(code, tmp_path)
     child = until_written(tmp_path / "pid")
     parent.kill()
     parent.wait()
@@ -121,18 +131,7 @@ def test_ctrl_c_reaches_the_parent_alone(tmp_path: Path) -> None:
         "    try: list(processes.each_in_a_process(slow, items(), workers=2))\n"
         "    except KeyboardInterrupt: print('stopped')\n"
     )
-    script = tmp_path / "parent.py"
-    script.write_text(code)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    parent = subprocess.Popen(
-        [sys.executable, str(script), str(tmp_path / "pid")],
-        env=environment,
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    parent = started(code, tmp_path)
     assert parent.stdout is not None
     assert parent.stdout.readline() == "begun\n"
     os.killpg(parent.pid, signal.SIGINT)

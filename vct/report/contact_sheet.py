@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 PANELS = (CORONAL_MIP, CT_SLICE)
-SORT_KEYS = ("subject_id", "age_years", "bmi_kg_m2", "weight_kg", "height_m", "sex")
 MOST_TILES = 400  # beyond, tiles are too many to look at, and the PNG to open
 
 _TILE_PX = 300
@@ -34,7 +33,7 @@ def write_contact_sheet(
     path
         PNG to write, in a folder that exists.
     sort_by
-        One of ``SORT_KEYS``; left to right, then down.
+        Column of the subjects table; left to right, then down.
     columns
         Tiles in a row.
 

@@ -11,6 +11,7 @@ from vct.errors import CohortError
 from vct.manifest import Cohort
 from vct.validation.comparison import (
     BOUND_PERCENT,
+    SD_BOUNDS,
     Against,
     compare,
     compare_summary,
@@ -200,6 +201,7 @@ def _mean_finding(row) -> Finding:
 
 
 def _spread_finding(row) -> Finding:
+    low, high = SD_BOUNDS
     return Finding(
         id=f"compare/{_slug(row)}/sd",
         title=f"{_title(row)}: standard deviation",
@@ -207,7 +209,7 @@ def _spread_finding(row) -> Finding:
         reference=float(row.reference_sd),
         difference_percent=float(100 * (row.sd_ratio - 1)),
         interval=_pair(100 * (row.sd_ratio_low - 1), 100 * (row.sd_ratio_high - 1)),
-        bound=(float(0.85 * row.reference_sd), float(1.15 * row.reference_sd)),
+        bound=(low * float(row.reference_sd), high * float(row.reference_sd)),
         verdict=row.spread_verdict,
         statistic="sd",
         note=_note(row) + f" p of difference {row.p_spread_adjusted:.2g} "

@@ -9,7 +9,7 @@ import numpy as np
 
 from vct.manifest import Cohort
 from vct.uptake import bq_ml_per_suv
-from vct.validation.duplicates import COPY, nearest, same_subjects
+from vct.validation.duplicates import COPY, FARTHEST, nearest, same_subjects
 from vct.validation.finding import Finding, Kind, Verdict
 from vct.validation.people import people_of_cohort
 from vct.validation.statistics import correlation, finite, mean_interval
@@ -121,7 +121,7 @@ def _copies(cohort: Cohort) -> Finding | None:
         reference=None,
         difference_percent=None,
         interval=None,
-        bound=(COPY, float(np.sqrt(2.0) * 10)),
+        bound=(COPY, FARTHEST),
         verdict="fail" if pairs else "pass",
         source="organs.parquet",
         kind="conformance",

@@ -4,6 +4,7 @@ Distances are taken between logarithms of the measures in units of their SD. In 
 measures two people are never close by chance; a copy, even measured again, is.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,9 @@ from vct.validation.people import People
 # A pair is one subject twice if less than this share of two people's usual distance
 # parts it. By chance the closest of half a million pairs of 46 measures lies at 0.3.
 COPY = 0.1
+# The least of many distances is below their root mean square, which is at most √2 of
+# the usual one, reached by two subjects.
+FARTHEST = math.sqrt(2.0)
 _FEWEST_MEASURES = 8
 _FEWEST_SUBJECTS = 12
 
