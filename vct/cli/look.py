@@ -67,9 +67,10 @@ def validate(
     if as_json:
         show_json([asdict(finding) for finding in findings])
     else:
-        for finding in findings:
+        judged = [finding for finding in findings if finding.verdict != "info"]
+        for finding in judged:
             show(_line(finding))
-        say(f"The report is {page}")
+        say(f"{len(findings) - len(judged)} more are shown, not judged, in {page}")
     if any(finding.verdict == "fail" for finding in findings):
         raise typer.Exit(EXIT_FINDINGS_FAILED)
 
