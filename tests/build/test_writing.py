@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from vct.build.writing import WriteTask, write_one, writer_pool
+from vct.measured import Measured
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def task(tmp_path: Path) -> WriteTask:
         out=tmp_path,
         subject=SimpleNamespace(subject_id="S0001"),  # type: ignore[arg-type]
         images=SimpleNamespace(pet_clipped_voxels=0),  # type: ignore[arg-type]
-        organs=[],
+        measured=Measured(),
         study=None,  # type: ignore[arg-type]
         preview=False,
     )

@@ -33,7 +33,7 @@ def test_a_subject_alone_is_the_subject_in_the_cohort() -> None:
     assert np.array_equal(alone.images.ct_stored, same.ct_stored)
     assert np.array_equal(alone.images.pet_stored, same.pet_stored)
     assert np.array_equal(alone.images.pet_suv_per_step, same.pet_suv_per_step)
-    assert repr(alone.organs) == repr(together[2].organs)
+    assert repr(alone.measured) == repr(together[2].measured)
 
 
 def test_batches_of_four_agree_with_batches_of_one() -> None:
@@ -80,7 +80,7 @@ def test_seed_and_subject_pick_the_noise() -> None:
 
 def test_the_table_says_what_the_stored_integers_say() -> None:
     made = next(iter(tiny_cascade().generate(FOUR[:1], seed=7)))
-    rows = {row["organ"]: row for row in made.organs}
+    rows = {row["organ"]: row for row in made.measured.organs}
     labels, grid = made.images.labels, made.images.grid
     assert labels is not None
     inside = labels > 0

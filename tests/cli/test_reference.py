@@ -13,7 +13,8 @@ from vct.cli.main import main
 from vct.cli.organ_finder import FoundOrgans, MaskFiles, OrganFinder, choose_finder
 from vct.cli.reference import measure_reference
 from vct.errors import VctError
-from vct.validation.reference_file import SUV_BIN_EDGES, read_reference
+from vct.measured import SUV_BIN_EDGES
+from vct.validation.reference_file import read_reference
 
 
 def mask_files(folder: Path) -> OrganFinder:

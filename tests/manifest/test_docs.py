@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from vct.manifest import INSTANCES, ORGANS, SERIES
+from vct.manifest import IMAGES, INSTANCES, ORGANS, SERIES, SUV_HISTOGRAMS
 
 PAGE = Path(__file__).parents[2] / "docs/reference/manifest.md"
 
 
 @pytest.mark.skipif(not PAGE.is_file(), reason="docs are not beside the tests")
-@pytest.mark.parametrize("columns", [SERIES, INSTANCES, ORGANS])
+@pytest.mark.parametrize("columns", [SERIES, INSTANCES, ORGANS, IMAGES, SUV_HISTOGRAMS])
 def test_every_column_is_documented(columns):
     text = PAGE.read_text("utf-8")
     rows = [

@@ -9,7 +9,8 @@ import pytest
 from vct.errors import CohortError
 from vct.manifest import collect, read_subject_record, write_subject_record
 from vct.manifest.read import read_table
-from vct.manifest.schema import INSTANCES, ORGANS, SERIES
+from vct.manifest.schema import IMAGES, INSTANCES, ORGANS, SERIES
+from vct.measured import SUV_BIN_EDGES, Measured
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,13 @@ class Series:
     series_uid: str
     n_instances: int
     spacing_mm: tuple[float, float, float]
+
+
+def liver_voxels(subject_id):
+    """As many voxels of SUV 2.0 as the subject's number."""
+    voxels = [0] * len(SUV_BIN_EDGES)
+    voxels[20] = int(subject_id[1:])
+    return voxels
 
 
 def leave_record(out, subject_id, folder=None):
@@ -40,15 +48,19 @@ def leave_record(out, subject_id, folder=None):
             }
             for number in (2, 1)
         ],
-        organs=[
-            {
-                "organ": "liver",
-                "source": "segmenter",
-                "volume_ml": np.float32(1500.0),
-                "suv_mean": float("nan"),
-                "touches_edge": np.bool_(False),
-            }
-        ],
+        measured=Measured(
+            organs=[
+                {
+                    "organ": "liver",
+                    "source": "segmenter",
+                    "volume_ml": np.float32(1500.0),
+                    "suv_mean": float("nan"),
+                    "touches_edge": np.bool_(False),
+                }
+            ],
+            suv_voxels={"liver": liver_voxels(subject_id)},
+            image={"pet_shift_z_mm": 0.25, "pet_shift_x_mm": float("nan")},
+        ),
         pet_clipped_voxels=np.int64(7),
     )
 
@@ -73,6 +85,9 @@ def test_collect_sorts_and_places_paths_under_the_cohort(tmp_path):
     organs = read_table(tmp_path / "organs.parquet", ORGANS)
     assert organs["suv_mean"].isna().all()
     assert list(organs["volume_ml"]) == [1500.0, 1500.0]
+    images = read_table(tmp_path / "images.parquet", IMAGES)
+    assert list(images["pet_shift_z_mm"]) == [0.25, 0.25]
+    assert images["pet_shift_x_mm"].isna().all()
 
 
 def test_collect_gives_the_same_bytes_in_any_order_of_finishing(tmp_path):
@@ -80,7 +95,7 @@ def test_collect_gives_the_same_bytes_in_any_order_of_finishing(tmp_path):
         for subject_id in order:
             leave_record(tmp_path / name, subject_id)
         collect(tmp_path / name)
-    for table in ("series", "instances", "organs"):
+    for table in ("series", "instances", "organs", "images", "suv_histograms"):
         a, b = ((tmp_path / n / f"{table}.parquet").read_bytes() for n in "ab")
         assert a == b
 
@@ -116,5 +131,5 @@ def test_an_unknown_column_is_our_bug(tmp_path):
             subject_id="S0001",
             series=[],
             instances=[],
-            organs=[{"subject_id": "S0001", "colour": "red"}],
+            measured=Measured(organs=[{"subject_id": "S0001", "colour": "red"}]),
         )

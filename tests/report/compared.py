@@ -62,7 +62,7 @@ def histograms() -> pd.DataFrame:
                     "reference_share": _shares(center, 0.8 * mean, width)
                     if known
                     else np.nan,
-                    "reference": "clinic" if known else "none",
+                    "reference": "clinic",
                 }
             )
         )

@@ -4,6 +4,7 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.report.compared import compared_tables, histograms
@@ -76,7 +77,14 @@ def test_nothing_to_draw_is_no_figure():
 
 def test_histograms_show_both_sides_where_there_are_two():
     both = words(histogram_figure(histograms()))
-    assert {"liver", "brain", "this cohort", "reference"} <= set(both)
+    assert {"liver", "brain", "this cohort", "clinic"} <= set(both)
     own = histograms()
     alone = words(histogram_figure(own[own["organ"] == "brain"]))
-    assert "reference" not in alone
+    assert "clinic" not in alone
+
+
+def test_each_of_several_references_has_its_line():
+    second = histograms().assign(reference="hospital")
+    told = words(histogram_figure(pd.concat([histograms(), second])))
+    assert {"this cohort", "clinic", "hospital"} <= set(told)
+    assert told.count("this cohort") == 1

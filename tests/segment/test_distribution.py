@@ -9,7 +9,8 @@ from hypothesis.extra.numpy import arrays
 
 from vct.anatomy import CURRENT_LIST
 from vct.grid import whole_body_grid
-from vct.segment.distribution import row_suvs, suv_distribution
+from vct.measured import SUV_BIN_EDGES
+from vct.segment.distribution import row_suvs, suv_distribution, suv_voxels
 from vct.segment.measure import measure, measured
 
 EDGES = np.array([0.0, 0.1, 1.0, 5.0])
@@ -67,3 +68,20 @@ def test_the_voxels_are_those_that_are_summed(whole: bool) -> None:
     for (_, values), row in zip(suvs, sums, strict=True):
         assert len(values) == row[0]
         assert values.sum() == pytest.approx(row[1].item(), rel=1e-4)
+
+
+def test_counts_on_the_device_are_those_of_the_host() -> None:
+    grid = whole_body_grid(16.0)
+    rng = torch.Generator().manual_seed(4)
+    suv = torch.rand(grid.shape, generator=rng) * 33
+    labels = torch.randint(0, 30, grid.shape, generator=rng, dtype=torch.uint8)
+    counts = suv_voxels(suv, labels, SUV_BIN_EDGES)
+    rows = dict(row_suvs(torch.zeros(grid.shape), suv, labels, grid))
+    for organ, found in zip(CURRENT_LIST.rows, counts, strict=True):
+        spread = suv_distribution(rows[organ], SUV_BIN_EDGES)
+        expected = (
+            np.zeros(len(SUV_BIN_EDGES))
+            if spread is None
+            else spread.histogram * len(rows[organ])
+        )
+        np.testing.assert_allclose(found.numpy(), expected, atol=1e-6)

@@ -94,7 +94,7 @@ def test_the_model_draws_a_subject(model: ModelCard) -> None:
     hu = images.ct_stored.astype(float) + CT_RANGE_HU[0]
     # A body in air: neither nothing nor everything.
     assert 0.02 < np.mean(hu > -300) < 0.8
-    assert {row["organ"] for row in made.organs} >= {"liver"}
+    assert {row["organ"] for row in made.measured.organs} >= {"liver"}
 
 
 def test_the_card_says_whom_it_learned_from(model: ModelCard) -> None:
@@ -114,7 +114,7 @@ def test_the_card_says_whom_it_learned_from(model: ModelCard) -> None:
 def test_the_report_says_so_too(model: ModelCard, tmp_path: Path) -> None:
     """No word of phantoms, and published values are validation, not calibration."""
     run = {"model": model.model_dump(mode="json")}
-    cohort = Cohort(tmp_path, "", run, *[pd.DataFrame()] * 4)
+    cohort = Cohort(tmp_path, "", run, *[pd.DataFrame()] * 5)
     lines = statements(cohort, None, calibrated=reference_kind(run) == "calibrated")
     assert any("4 studies of 2 patients from FDG-PET-CT-Lesions" in s for s in lines)
     assert not any("phantom" in line.lower() for line in lines)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from vct.grid import Grid, whole_body_grid
 from vct.manifest import collect, write_run, write_subject_record
+from vct.measured import SUV_BIN_EDGES, Measured
 from vct.uptake import bq_ml_per_suv
 from vct.volume import StoredImages
 
@@ -155,6 +156,22 @@ def organ_rows(subject: pd.Series, rng: np.random.Generator) -> list[dict]:
     return rows
 
 
+def measured(rows: list[dict], rng: np.random.Generator) -> Measured:
+    """What a build measures: SUV is spread normally over an organ's voxels."""
+    histograms = {}
+    for row in rows:
+        if row["source"] == "segmenter":
+            suv = rng.normal(row["suv_mean"], row["suv_sd"], 500)
+            bins = np.searchsorted(SUV_BIN_EDGES, suv, side="right") - 1
+            counts = np.bincount(np.maximum(bins, 0), minlength=len(SUV_BIN_EDGES))
+            histograms[row["organ"]] = counts.tolist()
+    image = {
+        f"pet_shift_{axis}_mm": float(rng.normal(0, sd_mm))
+        for axis, sd_mm in (("z", 0.5), ("y", 0.3), ("x", 0.3))
+    }
+    return Measured(rows, histograms, image)
+
+
 def write_subject_files(
     out: Path, subject: pd.Series, rng: np.random.Generator
 ) -> None:
@@ -211,7 +228,7 @@ def write_subject_files(
         subject_id=subject_id,
         series=series,
         instances=instances,
-        organs=organ_rows(subject, rng),
+        measured=measured(organ_rows(subject, rng), rng),
         pet_clipped_voxels=3 if int(subject_id[1:]) % 9 == 0 else 0,
     )
 

@@ -7,6 +7,7 @@ import pytest
 from tests.validation.fake_cohort import SPEC, write_fake_cohort
 from vct.errors import CohortError
 from vct.manifest import load_cohort
+from vct.measured import SUV_BIN_EDGES
 from vct.validation import validate_cohort
 from vct.validation.against import Asked
 from vct.validation.comparison_tables import read_tables
@@ -14,7 +15,6 @@ from vct.validation.organs import CUT_BY_EVERY_FIELD
 from vct.validation.reference_file import (
     COLUMNS,
     HISTOGRAM,
-    SUV_BIN_EDGES,
     ReferenceFile,
     cohort_instrument,
     write_reference,

@@ -40,7 +40,7 @@ POOL = people(20_000, seed=99)
 def findings(subjects, planned=None):
     series = pd.DataFrame({"subject_id": subjects["subject_id"]})
     empty = pd.DataFrame()
-    cohort = Cohort(Path(), "", {}, subjects, series, empty, empty)
+    cohort = Cohort(Path(), "", {}, subjects, series, empty, empty, empty)
     found = demographic_findings(cohort, POOL, subjects if planned is None else planned)
     return {finding.id: finding for finding in found}
 
@@ -122,7 +122,7 @@ def test_women_only():
     women = POOL[POOL["sex"] == "F"]
     empty = pd.DataFrame()
     subjects = women.head(50).reset_index(drop=True)
-    cohort = Cohort(Path(), "", {}, subjects, subjects, empty, empty)
+    cohort = Cohort(Path(), "", {}, subjects, subjects, empty, empty, empty)
     found = {f.id: f for f in demographic_findings(cohort, women, subjects)}
     assert found["demographics/sex/share"].verdict == "pass"
     assert found["demographics/sex/share"].bound == (1.0, 1.0)

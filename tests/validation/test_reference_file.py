@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from vct.errors import CohortError
+from vct.measured import SUV_BIN_EDGES
 from vct.validation.reference_file import (
     COLUMNS,
-    SUV_BIN_EDGES,
     ReferenceFile,
     cohort_instrument,
     read_reference,

@@ -289,7 +289,7 @@ class Build:
             out=self.out,
             subject=subject,
             images=images if output.segmentation else replace(images, labels=None),
-            organs=result.organs,
+            measured=result.measured,
             study=study_context(self.plan, subject),
             preview=output.previews,
         )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vct.dicom import StudyContext
+    from vct.measured import Measured
     from vct.subjects import Subject
     from vct.volume import StoredImages
 
@@ -24,7 +25,7 @@ class WriteTask:
     out: Path
     subject: "Subject"
     images: "StoredImages"
-    organs: list[dict[str, Any]]
+    measured: "Measured"
     study: "StudyContext"
     preview: bool
 
@@ -60,7 +61,7 @@ def write_one(task: WriteTask) -> float:
             subject_id=name,
             series=series,
             instances=instances,
-            organs=task.organs,
+            measured=task.measured,
             pet_clipped_voxels=task.images.pet_clipped_voxels,
         )
         if task.preview:

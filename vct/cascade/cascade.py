@@ -25,10 +25,10 @@ from vct.diffusion.sample import Solver, evaluations
 from vct.diffusion.schedule import noise_levels
 from vct.diffusion.unet import channels_last
 from vct.grid import Grid
+from vct.measured import Measured
 from vct.seeds import torch_seed
-from vct.segment.measure import COLUMNS, measure, measured
+from vct.segment.examine import examine, stacked, told
 from vct.segment.network import Segmentation, Segmenter
-from vct.segment.rows import organ_rows
 from vct.volume import StoredImages
 
 Precision = Literal["bf16", "fp32"]
@@ -93,7 +93,7 @@ class GeneratedSubject(Generic[SubjectT]):
 
     subject: SubjectT
     images: StoredImages
-    organs: list[dict[str, Any]]
+    measured: Measured
     seconds: dict[str, float]
 
 
@@ -296,15 +296,15 @@ class Cascade:
         stored_suv = (pet.double() * step[:, :, None, None]).float()
         found = self.segment(stored_hu)
         organs = self.segmenter.organ_list
-        sums = torch.stack(
+        examined = stacked(
             [
-                measure(hu, suv, labels, self.grid, organs=organs, doubt=doubt)
+                examine(hu, suv, labels, self.grid, organs=organs, doubt=doubt)
                 for hu, suv, labels, doubt in zip(
                     stored_hu, stored_suv, found.labels, found.doubt, strict=True
                 )
             ]
         )
-        return Payload(ct, pet, step, clipped, sums, found.labels)
+        return Payload(ct, pet, step, clipped, examined, found.labels)
 
     def segment(self, ct_hu: Tensor) -> Segmentation:
         """Organs of CT volumes [HU], (b, k, j, i).
@@ -331,8 +331,7 @@ class Cascade:
         self, subject: SubjectT, row: Tensor, seconds: dict[str, float]
     ) -> GeneratedSubject[SubjectT]:
         judge = self.segmenter
-        shape = (len(measured(judge.organ_list)), len(COLUMNS)) if judge else None
-        arrays = unpack(row.numpy(), self.grid, shape)
+        arrays = unpack(row.numpy(), self.grid, judge.organ_list if judge else None)
         images = StoredImages(
             grid=self.grid,
             ct_stored=arrays.ct,
@@ -341,17 +340,16 @@ class Cascade:
             labels=arrays.labels,
             pet_clipped_voxels=arrays.clipped,
         )
-        organs: list[dict[str, Any]] = []
-        if judge and arrays.organ_sums is not None:
-            rows = organ_rows(
-                arrays.organ_sums.tolist(),
+        measured = Measured()
+        if judge:
+            measured = told(
+                arrays.examined,
                 self.grid,
                 organs=judge.organ_list,
                 sex=subject.sex,
                 error_per_doubt=judge.architecture.error_per_doubt,
             )
-            organs = [asdict(organ) for organ in rows]
-        return GeneratedSubject(subject, images, organs, seconds)
+        return GeneratedSubject(subject, images, measured, seconds)
 
 
 _PURPOSES = ("noise/base", "noise/augmentation", "noise/superres")

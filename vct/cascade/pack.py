@@ -6,7 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vct.anatomy import OrganList
 from vct.grid import Grid
+from vct.segment.examine import Examined, examined_layout
 
 
 @dataclass(frozen=True)
@@ -14,23 +16,22 @@ class Payload:
     """Tensors of a batch on the device; first axis is the batch member.
 
     ``ct`` and ``pet`` int16 (b, k, j, i); ``suv_per_step`` float64 (b, k); ``clipped``
-    int64 (b, 1); ``organ_sums`` float64 (b, organs, columns) and ``labels`` uint8
-    (b, k, j, i), or neither.
+    int64 (b, 1); ``examined`` and ``labels`` uint8 (b, k, j, i), or neither.
     """
 
     ct: Tensor
     pet: Tensor
     suv_per_step: Tensor
     clipped: Tensor
-    organ_sums: Tensor | None
+    examined: Examined | None
     labels: Tensor | None
 
 
 def pack(payload: Payload) -> Tensor:
     """Bytes of each batch member, uint8, (b, n)."""
     parts = [payload.suv_per_step, payload.clipped]
-    if payload.organ_sums is not None:
-        parts.append(payload.organ_sums)
+    if payload.examined is not None:
+        parts += payload.examined
     parts += [payload.ct, payload.pet]
     if payload.labels is not None:
         parts.append(payload.labels)
@@ -46,14 +47,15 @@ class Unpacked:
     pet: np.ndarray
     suv_per_step: np.ndarray
     clipped: int
-    organ_sums: np.ndarray | None
+    examined: list[np.ndarray]
     labels: np.ndarray | None
 
 
-def unpack(
-    data: np.ndarray, grid: Grid, organ_shape: tuple[int, int] | None
-) -> Unpacked:
-    """Inverse of ``pack`` for one subject's bytes, uint8 (n,)."""
+def unpack(data: np.ndarray, grid: Grid, organs: OrganList | None) -> Unpacked:
+    """Inverse of ``pack`` for one subject's bytes, uint8 (n,).
+
+    ``organs`` are those that were examined, None for none.
+    """
     taken = 0
 
     def take(dtype: type[np.generic], shape: tuple[int, ...]) -> np.ndarray:
@@ -65,8 +67,9 @@ def unpack(
 
     step = take(np.float64, (grid.shape[0],))
     clipped = int(take(np.int64, (1,))[0])
-    sums = take(np.float64, organ_shape) if organ_shape else None
+    layout = examined_layout(organs) if organs else []
+    examined = [take(dtype, shape) for dtype, shape in layout]
     ct = take(np.uint16, grid.shape)
     pet = take(np.uint16, grid.shape)
-    labels = take(np.uint8, grid.shape) if organ_shape else None
-    return Unpacked(ct, pet, step, clipped, sums, labels)
+    labels = take(np.uint8, grid.shape) if organs else None
+    return Unpacked(ct, pet, step, clipped, examined, labels)

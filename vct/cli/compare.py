@@ -124,10 +124,11 @@ def _failed(df: "pd.DataFrame") -> "pd.Series":
 
 
 def _records(tables: "dict[str, pd.DataFrame]") -> dict[str, list[dict]]:
-    """Tables for a program; what is not known is null."""
+    """Tables for a program, histograms left to the files; the unknown is null."""
     return {
         name: df.astype(object).where(df.notna(), None).to_dict("records")
         for name, df in tables.items()
+        if name != "histograms"
     }
 
 

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import vct
 from vct.autopet.prepared import PreparedFolder
 from vct.errors import VctError
+from vct.measured import SUV_BIN_EDGES
 from vct.validation.reference_file import (
     COLUMNS,
-    SUV_BIN_EDGES,
     ReferenceFile,
     read_reference,
     write_reference,

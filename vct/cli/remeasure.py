@@ -2,7 +2,6 @@
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from vct.manifest import (
 )
 
 if TYPE_CHECKING:
+    from vct.measured import Measured
     from vct.models import ModelCard
     from vct.segment.network import Segmenter
 
@@ -47,8 +47,7 @@ def remeasure_organs(out: Path, notify: Callable[[str], None]) -> None:
         notify(f"{number}/{len(sexes)} {name}")
         folder = out / "dicom" / name
         record = read_subject_record(folder)
-        organs = _measured(folder, segmenter, times, sex)
-        _replace_record(folder, {**record, "organs": organs})
+        _replace_record(folder, record, _measured(folder, segmenter, times, sex))
     collect(out)
 
 
@@ -68,16 +67,13 @@ def _model_of(out: Path, run: dict[str, Any]) -> "ModelCard":
     return card
 
 
-def _measured(
-    folder: Path, segmenter: "Segmenter", times: int, sex: str
-) -> list[dict[str, Any]]:
-    """Organ rows of one subject."""
+def _measured(folder: Path, segmenter: "Segmenter", times: int, sex: str) -> "Measured":
+    """Measures of one subject."""
     import torch
 
     from vct.cascade.instrument import segmented
     from vct.dicom import read_series
-    from vct.segment.measure import measure
-    from vct.segment.rows import organ_rows
+    from vct.segment.examine import examine, told
 
     ct, pet = read_series(folder, "CT"), read_series(folder, "PT")
     hu = torch.as_tensor(ct.voxels, dtype=torch.float32)
@@ -85,20 +81,19 @@ def _measured(
     organs = segmenter.organ_list
     with torch.inference_mode():
         found = segmented(segmenter, hu[None], times)
-        sums = measure(
+        examined = examine(
             hu, suv, found.labels[0], ct.grid, organs=organs, doubt=found.doubt[0]
         )
-    rows = organ_rows(
-        sums.tolist(),
+    return told(
+        [tensor.numpy() for tensor in examined],
         ct.grid,
         organs=organs,
         sex=sex,
         error_per_doubt=segmenter.architecture.error_per_doubt,
     )
-    return [asdict(row) for row in rows]
 
 
-def _replace_record(folder: Path, record: dict[str, Any]) -> None:
+def _replace_record(folder: Path, record: dict[str, Any], measured: "Measured") -> None:
     """Write a subject's record beside its place, then rename."""
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".record") as beside:
         path = write_subject_record(
@@ -106,6 +101,6 @@ def _replace_record(folder: Path, record: dict[str, Any]) -> None:
             subject_id=record["subject_id"],
             series=record["series"],
             instances=record["instances"],
-            organs=record["organs"],
+            measured=measured,
         )
         path.replace(folder / path.name)

@@ -1,22 +1,27 @@
 """The cohort as tables: what was written, where, with which hash."""
 
+from vct.manifest.histograms import read_shares
 from vct.manifest.read import Cohort, load_cohort
 from vct.manifest.record import collect, read_subject_record, write_subject_record
 from vct.manifest.run import append_event, merge_runs, read_run, shard_name, write_run
 from vct.manifest.schema import (
+    IMAGES,
     INSTANCES,
     ORGANS,
     SCHEMA_VERSION,
     SERIES,
+    SUV_HISTOGRAMS,
     Column,
 )
 from vct.manifest.write import write_table
 
 __all__ = [
+    "IMAGES",
     "INSTANCES",
     "ORGANS",
     "SCHEMA_VERSION",
     "SERIES",
+    "SUV_HISTOGRAMS",
     "Cohort",
     "Column",
     "append_event",
@@ -24,6 +29,7 @@ __all__ = [
     "load_cohort",
     "merge_runs",
     "read_run",
+    "read_shares",
     "read_subject_record",
     "shard_name",
     "write_run",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from vct.errors import CohortError
 from vct.manifest.run import RUN_NAME, read_run
-from vct.manifest.schema import INSTANCES, ORGANS, SCHEMA_VERSION, SERIES
+from vct.manifest.schema import IMAGES, INSTANCES, ORGANS, SCHEMA_VERSION, SERIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,9 +27,10 @@ class Cohort:
         ``cohort.yaml`` as it was built.
     run
         ``run.json``.
-    subjects, series, instances, organs
+    subjects, series, instances, organs, images
         The tables; units stand in the Parquet field metadata and in
-        ``vct.subjects.COLUMNS`` and ``vct.manifest``.
+        ``vct.subjects.COLUMNS`` and ``vct.manifest``. ``images`` has no rows where an
+        earlier vct built the cohort.
     """
 
     path: Path
@@ -39,6 +40,7 @@ class Cohort:
     series: "pd.DataFrame"
     instances: "pd.DataFrame"
     organs: "pd.DataFrame"
+    images: "pd.DataFrame"
 
     @property
     def finished(self) -> "pd.DataFrame":
@@ -109,6 +111,7 @@ def load_cohort(out: str | Path) -> Cohort:
         series=read_table(out / "series.parquet", SERIES),
         instances=read_table(out / "instances.parquet", INSTANCES),
         organs=read_table(out / "organs.parquet", ORGANS),
+        images=_read_images(out / "images.parquet"),
     )
 
 
@@ -141,6 +144,15 @@ def read_table(path: Path, columns: Any) -> "pd.DataFrame":
     if absent:
         raise CohortError(f"{path} lacks the column {', '.join(absent)}. {_AGAIN}")
     return table.to_pandas()
+
+
+def _read_images(path: Path) -> "pd.DataFrame":
+    """Measures of whole images; none in cohorts of vct 0.2 and before."""
+    import pandas as pd
+
+    if not path.is_file():
+        return pd.DataFrame(columns=list(IMAGES))
+    return read_table(path, IMAGES)
 
 
 def _read_subjects(path: Path) -> "pd.DataFrame":

@@ -1,18 +1,21 @@
 """What each finished subject leaves behind, and its collection into tables.
 
-``dicom/S0001/subject.json`` holds the subject's series, instances and organs, so that
+``dicom/S0001/subject.json`` holds the subject's series, instances and measures, so that
 a resumed or merged build reads no image again.
 """
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vct.errors import CohortError
+from vct.manifest.histograms import write_histograms
 from vct.manifest.run import plain
 from vct.manifest.schema import (
+    IMAGES,
+    IMAGES_KEY,
     INSTANCES,
     INSTANCES_KEY,
     ORGANS,
@@ -21,6 +24,7 @@ from vct.manifest.schema import (
     SERIES,
     SERIES_KEY,
 )
+from vct.measured import Measured
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,17 +38,19 @@ def write_subject_record(
     subject_id: str,
     series: Iterable[Any],
     instances: Iterable[Any],
-    organs: Iterable[Any],
+    measured: Measured,
     pet_clipped_voxels: int | None = None,
 ) -> Path:
     """Write ``subject.json`` into a subject's folder, before its rename.
 
     Parameters
     ----------
-    series, instances, organs
+    series, instances
         Dataclasses or mappings with the columns of the tables; what is left out is
-        null, and organs need no ``subject_id``. ``spacing_mm`` (k, j, i) of a series
-        becomes its three columns. Paths are relative to the subject's folder.
+        null. ``spacing_mm`` (k, j, i) of a series becomes its three columns. Paths are
+        relative to the subject's folder.
+    measured
+        Likewise; its rows need no ``subject_id``.
     pet_clipped_voxels
         Of ``StoredImages``; it goes to the PT series.
 
@@ -58,9 +64,13 @@ def write_subject_record(
         "subject_id": subject_id,
         "series": [_series_row(row, pet_clipped_voxels) for row in map(_row, series)],
         "instances": [_chosen(_row(row), INSTANCES) for row in instances],
-        "organs": [
-            _chosen({"subject_id": subject_id, **_row(row)}, ORGANS) for row in organs
-        ],
+        "organs": [_measured_row(subject_id, row, ORGANS) for row in measured.organs],
+        "image": _measured_row(subject_id, measured.image, IMAGES),
+        # One line an organ, where a list would fill hundreds.
+        "suv_voxels": {
+            organ: " ".join(map(str, voxels))
+            for organ, voxels in measured.suv_voxels.items()
+        },
     }
     path = folder / RECORD_NAME
     path.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", "utf-8")
@@ -99,7 +109,7 @@ def finished_subjects(out: Path) -> list[Path]:
 
 
 def collect(out: Path) -> None:
-    """Write series, instances and organs tables from the records of the subjects.
+    """Write all tables but the subjects' from the records of the subjects.
 
     Rows are sorted, so the tables do not depend on the order of finishing.
 
@@ -116,11 +126,13 @@ def collect(out: Path) -> None:
         "series": [],
         "instances": [],
         "organs": [],
+        "images": [],
     }
     for folder in finished_subjects(out):
         record = read_subject_record(folder)
         rows["series"] += record["series"]
         rows["organs"] += record["organs"]
+        rows["images"].append(record.get("image", {"subject_id": folder.name}))
         rows["instances"] += [
             {**row, "path": f"dicom/{folder.name}/{row['path']}"}
             for row in record["instances"]
@@ -129,11 +141,26 @@ def collect(out: Path) -> None:
         ("series", SERIES, SERIES_KEY),
         ("instances", INSTANCES, INSTANCES_KEY),
         ("organs", ORGANS, ORGANS_KEY),
+        ("images", IMAGES, IMAGES_KEY),
     ):
         df = pd.DataFrame(rows[name], columns=list(columns), dtype=object)
         df = df.sort_values(list(key), kind="stable", ignore_index=True)
         write_table(
             _typed(df, columns), out / f"{name}.parquet", columns, SCHEMA_VERSION
+        )
+    write_histograms(out, _histograms(out))
+
+
+def _histograms(out: Path) -> Iterator[tuple[str, dict[str, list[int]]]]:
+    """Subject and its organs' voxels in each SUV bin, record by record."""
+    for folder in finished_subjects(out):
+        record = read_subject_record(folder)
+        yield (
+            record["subject_id"],
+            {
+                organ: [int(n) for n in voxels.split()]
+                for organ, voxels in record.get("suv_voxels", {}).items()
+            },
         )
 
 
@@ -152,6 +179,12 @@ def _row(record: Any) -> dict[str, Any]:
         else dict(record)
     )
     return {str(name): plain(value) for name, value in fields.items()}
+
+
+def _measured_row(
+    subject_id: str, row: Any, columns: Mapping[str, Any]
+) -> dict[str, Any]:
+    return _chosen({"subject_id": subject_id, **_row(row)}, columns)
 
 
 def _chosen(row: Mapping[str, Any], columns: Mapping[str, Any]) -> dict[str, Any]:

@@ -79,7 +79,28 @@ ORGANS: dict[str, Column] = {
     "touches_edge": Column("bool", "", "Cut by the field of view, beyond a trace"),
 }
 
+IMAGES: dict[str, Column] = {
+    "subject_id": Column("string", "", "Subject, as in subjects.parquet"),
+    "pet_shift_z_mm": Column(
+        "float64", "mm", "Displacement of the PET against the CT, towards the head"
+    ),
+    "pet_shift_y_mm": Column("float64", "mm", "Likewise, towards the back"),
+    "pet_shift_x_mm": Column("float64", "mm", "Likewise, towards the left"),
+}
+
+SUV_HISTOGRAMS: dict[str, Column] = {
+    "subject_id": Column("string", "", "Subject, as in subjects.parquet"),
+    "organ": Column("string", "", "Organ or group of organs, found by the segmenter"),
+    "voxels": Column(
+        "list<int32>",
+        "",
+        "Voxels in each SUV bin; lower edges in the metadata as suv_bin_edges, the "
+        "last bin open above",
+    ),
+}
+
 # Row order of each table: what makes two builds of one spec byte-identical.
 SERIES_KEY = ("subject_id", "modality", "series_uid")
 INSTANCES_KEY = ("subject_id", "modality", "instance_number", "sop_uid")
 ORGANS_KEY = ("subject_id", "source", "organ")
+IMAGES_KEY = ("subject_id",)

@@ -65,6 +65,7 @@ def content(
         "compared": len(comparisons) > 0,
         "judged": any(f.id.startswith(("compare/", "slope/")) for f in findings),
         "bound_percent": _bound_percent(comparisons),
+        "histogram_overlaid": compared["histograms"]["reference_share"].notna().any(),
         "sources": _sources(findings, comparisons),
         "remarks": _remarks(comparisons),
         "provenance": provenance_rows(cohort),

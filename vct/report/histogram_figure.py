@@ -1,4 +1,4 @@
-"""SUV histograms of organs, cohort over reference, as SVG bytes."""
+"""SUV histograms of organs, cohort and what it is held against, as SVG bytes."""
 
 from typing import TYPE_CHECKING
 
@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_HISTOGRAMS = 12
+_LINES = ("-", "--", ":", "-.")  # of references, in their order
 
 
 def histogram_figure(histograms: "pd.DataFrame") -> bytes | None:
-    """SUV of the voxels of organs, everybody: cohort filled, reference as a line.
+    """SUV of the voxels of organs, everybody: cohort filled, references as lines.
 
     Parameters
     ----------
@@ -39,8 +40,11 @@ def histogram_figure(histograms: "pd.DataFrame") -> bytes | None:
             _histogram(ax, df[df["organ"] == organ].sort_values("low_suv"), organ)
         for ax in axes[len(organs) :]:
             ax.set_visible(False)
-        handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="lower center", ncols=2, fontsize=9)
+        drawn = [ax.get_legend_handles_labels() for ax in axes]
+        named = {name: h for pair in drawn for h, name in zip(*pair, strict=True)}
+        figure.legend(
+            named.values(), named, loc="lower center", ncols=len(named), fontsize=9
+        )
         figure.subplots_adjust(
             left=0.07,
             right=0.99,
@@ -55,18 +59,23 @@ def histogram_figure(histograms: "pd.DataFrame") -> bytes | None:
 
 def _histogram(ax: "Axes", df: "pd.DataFrame", organ: str) -> None:
     """Density of one organ, over the bins that hold anything to speak of."""
-    shares = df[["share", "reference_share"]].fillna(0.0).max(axis=1).to_numpy()
-    held = np.flatnonzero(shares > 0.002 * shares.max())
-    df = df.iloc[max(held[0] - 1, 0) : held[-1] + 2]
-    width = (df["high_suv"] - df["low_suv"]).to_numpy()
-    edges = [*df["low_suv"], df["high_suv"].iloc[-1]]
-    ax.stairs(
-        df["share"] / width, edges, fill=True, color="#56b4e9", alpha=0.55,
-        label="this cohort",
-    )  # fmt: skip
-    if df["reference_share"].notna().any():
-        reference = df["reference_share"].fillna(0.0) / width
-        ax.stairs(reference, edges, color=INK, linewidth=1.2, label="reference")
+    shares = df[["share", "reference_share"]].fillna(0.0).max(axis=1)
+    held = df["low_suv"][shares > 0.002 * shares.max()]
+    df = df[df["low_suv"].between(held.min() - 0.15, held.max() + 0.15)]
+    lines = zip(df.groupby("reference", sort=False), _LINES, strict=False)
+    for number, ((name, part), line) in enumerate(lines):
+        width = (part["high_suv"] - part["low_suv"]).to_numpy()
+        edges = [*part["low_suv"], part["high_suv"].iloc[-1]]
+        if number == 0:
+            ax.stairs(
+                part["share"] / width, edges, fill=True, color="#56b4e9", alpha=0.55,
+                label="this cohort",
+            )  # fmt: skip
+        if part["reference_share"].notna().any():
+            density = part["reference_share"].fillna(0.0) / width
+            ax.stairs(
+                density, edges, color=INK, linewidth=1.2, linestyle=line, label=name
+            )
     ax.set_title(organ.replace("_", " "), fontsize=9, loc="left", pad=3)
     ax.set_xlabel("SUV", fontsize=8, labelpad=1)
     ax.set_yticks([])

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from vct.anatomy import CURRENT_LIST, OrganList
@@ -11,6 +12,7 @@ from vct.grid import Grid
 from vct.segment.measure import THRESHOLD_ORGANS, threshold_masks
 
 PERCENTILES = (10, 50, 90)
+_SLICES_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,41 @@ def suv_distribution(suv: np.ndarray, bin_edges: np.ndarray) -> SuvDistribution 
     counts = np.diff(np.append(starts, len(x)))
     p10, p50, p90 = (float(p) for p in np.percentile(x, PERCENTILES))
     return SuvDistribution(p10, p50, p90, counts / len(x))
+
+
+def suv_voxels(
+    suv: Tensor,
+    labels: Tensor,
+    bin_edges: np.ndarray,
+    *,
+    organs: OrganList = CURRENT_LIST,
+) -> Tensor:
+    """Voxels of every organ and group in each SUV bin, int32, (organs.rows, bins).
+
+    Computed on the device of the images; bins are those of ``suv_distribution``.
+
+    Parameters
+    ----------
+    suv
+        Float32, (k, j, i).
+    labels
+        uint8, (k, j, i), of ``organs``.
+    bin_edges
+        As in ``suv_distribution``.
+    """
+    bins, edges = len(bin_edges), torch.as_tensor(bin_edges[1:], dtype=suv.dtype)
+    edges = edges.to(suv.device)
+    last = max(organ.label for organ in organs.organs)
+    counts = torch.zeros((last + 1) * bins, dtype=torch.int32, device=suv.device)
+    for first in range(0, len(suv), _SLICES_AT_ONCE):
+        part = slice(first, first + _SLICES_AT_ONCE)
+        found = torch.bucketize(suv[part], edges, right=True)
+        index = (labels[part].long() * bins + found).flatten()
+        counts.scatter_add_(0, index, torch.ones_like(index, dtype=torch.int32))
+    of_label = counts.reshape(last + 1, bins)
+    label_of = {organ.name: organ.label for organ in organs.organs}
+    parts = [[label_of[part] for part in organs.parts(row)] for row in organs.rows]
+    return torch.stack([of_label[labels].sum(dim=0) for labels in parts]).int()
 
 
 def row_suvs(

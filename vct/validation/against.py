@@ -19,6 +19,13 @@ from vct.validation.comparison import (
 from vct.validation.comparison_tables import COMPARISONS, HISTOGRAMS, SLOPES
 from vct.validation.finding import Finding, Kind
 from vct.validation.groups import SEXES
+from vct.validation.histograms import (
+    NO_REFERENCE,
+    Shares,
+    overlay,
+    shares_of_cohort,
+    shares_of_reference,
+)
 from vct.validation.organs import CALIBRATED
 from vct.validation.people import People, people_of_cohort, people_of_rows
 from vct.validation.reference_file import (
@@ -38,6 +45,7 @@ from vct.validation.slopes import compare_slopes
 if TYPE_CHECKING:
     import pandas as pd
 
+_ALONE = Against(NO_REFERENCE, "descriptive")
 BUILT_IN = {"autopet-published": autopet_published, "hedypet-fit": hedypet_fit}
 
 
@@ -84,10 +92,9 @@ def comparison_tables(
     CohortError
         If a reference cannot be read, or another instrument measured it.
     """
-    import pandas as pd
 
     people = people_of_cohort(cohort)
-    comparisons, slopes = [], []
+    comparisons, slopes, histograms = [], [], []
     for name in asked.references or tuple(BUILT_IN):
         if name in BUILT_IN:
             against = Against(name, kind, bound_percent=asked.bound_percent)
@@ -96,16 +103,19 @@ def comparison_tables(
             if name == "hedypet-fit":
                 slopes.append(compare_slopes(people, hedypet_slopes(), against))
             continue
-        other, against = _own(Path(name), cohort, asked)
+        reference, against = _own(Path(name), cohort, asked)
+        other = people_of_reference(reference)
         comparisons.append(compare(people, other, against).assign(primary=True))
         slopes.append(compare_slopes(people, other, against))
+        histograms.append(_overlay(cohort, people, reference, other, against))
     if not slopes:
-        alone = Against("none", "descriptive", bound_percent=asked.bound_percent)
-        slopes = [compare_slopes(people, None, alone)]
+        slopes = [compare_slopes(people, None, _ALONE)]
     return {
         "comparisons": _joined(comparisons, list(COMPARISONS)),
         "slopes": _joined(slopes, list(SLOPES)),
-        "histograms": pd.DataFrame(columns=list(HISTOGRAMS)),
+        "histograms": _joined(histograms, list(HISTOGRAMS))
+        if histograms
+        else overlay(_measured(cohort, people), None, _ALONE),
     }
 
 
@@ -114,9 +124,29 @@ def people_of_reference(reference: ReferenceFile) -> People:
 
     The first study stands for a person: two of one are not two people.
     """
+    return people_of_rows(_first_studies(reference))
+
+
+def _first_studies(reference: ReferenceFile) -> "pd.DataFrame":
     first = reference.rows.drop_duplicates("subject_key")["subject_id"]
-    rows = reference.rows[reference.rows["subject_id"].isin(first)]
-    return people_of_rows(rows)
+    return reference.rows[reference.rows["subject_id"].isin(first)]
+
+
+def _overlay(
+    cohort: Cohort,
+    people: People,
+    reference: ReferenceFile,
+    others: People,
+    against: Against,
+) -> "pd.DataFrame":
+    """SUV histograms of a cohort over those of a reference file."""
+    names = _first_studies(reference)["subject_id"].drop_duplicates().tolist()
+    theirs = names, others, shares_of_reference(reference)
+    return overlay(_measured(cohort, people), theirs, against)
+
+
+def _measured(cohort: Cohort, people: People) -> tuple[list[str], People, Shares]:
+    return cohort.finished["subject_id"].tolist(), people, shares_of_cohort(cohort)
 
 
 def judged_findings(
@@ -141,7 +171,7 @@ def judged_findings(
         yield _slope_finding(row)
 
 
-def _own(path: Path, cohort: Cohort, asked: Asked) -> tuple[People, Against]:
+def _own(path: Path, cohort: Cohort, asked: Asked) -> tuple[ReferenceFile, Against]:
     if not path.suffix and not path.exists():
         raise CohortError(
             f"no reference is called {str(path)!r}. Name {', '.join(BUILT_IN)}, or a "
@@ -155,10 +185,7 @@ def _own(path: Path, cohort: Cohort, asked: Asked) -> tuple[People, Against]:
     )
     source = f"{reference.source}. {remark}" if remark else reference.source
     name = path.stem
-    return (
-        people_of_reference(reference),
-        Against(name, "own reference", source, asked.bound_percent),
-    )
+    return reference, Against(name, "own reference", source, asked.bound_percent)
 
 
 def _primary(df: "pd.DataFrame") -> list[bool]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from vct.errors import CohortError
 from vct.manifest import Cohort, load_cohort
 from vct.validation.comparison import BOUND_PERCENT, Against, compare
-from vct.validation.comparison_tables import COMPARISONS, HISTOGRAMS
+from vct.validation.comparison_tables import COMPARISONS
+from vct.validation.histograms import overlay, shares_of_cohort
 from vct.validation.people import People, people_of_rows
 from vct.validation.reference_file import (
     cohort_instrument,
@@ -49,7 +50,7 @@ def compare_cohorts(
     -------
     dict
         ``comparisons``, ``slopes`` and ``histograms`` of ``comparison_tables``; the
-        last is empty, since cohorts keep no histograms.
+        last is empty where a cohort is of a vct that kept none.
 
     Raises
     ------
@@ -57,8 +58,6 @@ def compare_cohorts(
         If a folder is no cohort or has no such arm, both sides are one, or their organs
         were measured by two instruments and ``any_instrument`` is not set.
     """
-    import pandas as pd
-
     if (one.folder.resolve(), one.arm) == (other.folder.resolve(), other.arm):
         raise CohortError(
             f"{one.folder} would be compared with itself. Name another cohort, or two "
@@ -78,7 +77,11 @@ def compare_cohorts(
     slopes = compare_slopes(own, theirs, against)
     for df in (told, slopes):
         df["note"] = [" ".join(filter(None, (note, remark))) for note in df["note"]]
-    histograms = pd.DataFrame(columns=list(HISTOGRAMS))
+    histograms = overlay(
+        (_names(cohorts[0], one.arm), own, shares_of_cohort(cohorts[0])),
+        (_names(cohorts[1], other.arm), theirs, shares_of_cohort(cohorts[1])),
+        against,
+    )
     return {"comparisons": told, "slopes": slopes, "histograms": histograms}
 
 
@@ -90,11 +93,18 @@ def people_of_arm(cohort: Cohort, arm: str | None) -> People:
     CohortError
         If there is no such arm.
     """
-    people = cohort.finished
     arms = sorted(set(cohort.subjects["arm"].dropna()))
     if arm is not None and arm not in arms:
         raise CohortError(
             f"{cohort.path} has no arm {arm!r}; its arms are {', '.join(arms)}."
         )
-    chosen = people if arm is None else people[people["arm"] == arm]
-    return people_of_rows(cohort.organs, chosen)
+    return people_of_rows(cohort.organs, _of_arm(cohort, arm))
+
+
+def _of_arm(cohort: Cohort, arm: str | None) -> "pd.DataFrame":
+    people = cohort.finished
+    return people if arm is None else people[people["arm"] == arm]
+
+
+def _names(cohort: Cohort, arm: str | None) -> list[str]:
+    return _of_arm(cohort, arm)["subject_id"].tolist()

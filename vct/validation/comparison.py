@@ -93,7 +93,7 @@ def compare(
     DataFrame
         Columns of ``comparison_tables.COMPARISONS`` but ``primary``.
     """
-    keep, weights, note = _standard(cohort, reference, against)
+    keep, weights, note = standardized(cohort, reference, against)
     theirs = {g.label: g for g in groups(reference.who)}
     parts = []
     for group in groups(cohort.who):
@@ -162,10 +162,17 @@ _OTHER_PEOPLE = (
 )
 
 
-def _standard(
+def standardized(
     cohort: People, reference: People, against: Against
 ) -> tuple[np.ndarray, np.ndarray, str]:
-    """Subjects kept, weights of the reference, and what was done, in words."""
+    """How a reference is made like a cohort.
+
+    Returns
+    -------
+    tuple
+        Subjects of the cohort that are kept, bool; weights of the reference's people;
+        and what was done, in words.
+    """
     everyone, alike = np.ones(len(cohort), bool), np.ones(len(reference))
     if not against.standardize:
         return everyone, alike, "Demographics are not adjusted for."

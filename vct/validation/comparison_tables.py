@@ -87,7 +87,9 @@ HISTOGRAMS: dict[str, Column] = {
     "group": COMPARISONS["group"],
     "low_suv": Column("float64", "g/mL", "Lower edge of the bin"),
     "high_suv": Column("float64", "g/mL", "Upper edge; infinite for the last bin"),
-    "share": Column("float64", "", "Of the organ's voxels in the cohort"),
+    "share": Column(
+        "float64", "", "Of the organ's voxels; mean over the cohort's subjects"
+    ),
     "reference_share": Column("float64", "", "In the reference; null without one"),
     "reference": COMPARISONS["reference"],
 }

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = "1"
 HISTOGRAM = "suv_histogram"
-# Bins of 0.1 g/mL up to SUV 30, and a last one open above: 301 bins.
-SUV_BIN_EDGES = np.round(np.arange(301) * 0.1, 1)
 
 COLUMNS: dict[str, Column] = {
     "subject_id": Column("string", "", "Study; several studies of a person differ"),
