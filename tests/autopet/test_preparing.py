@@ -1,5 +1,6 @@
 """A whole folder: parallel, resumable, one bad study leaves the rest alone."""
 
+import errno
 import json
 import os
 import shutil
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.autopet.people import arms_down, converted, person
-from vct.autopet.prepared import PreparedFolder, split_of
+from vct.autopet.prepared import PreparedFolder, split_of, write_study
 from vct.autopet.preparing import Outcome, Settings, Task, prepare_folder, prepare_task
 from vct.autopet.survey import Survey
 from vct.cli import main
@@ -168,6 +169,27 @@ def test_ctrl_c_leaves_what_is_done(archive: Path, tmp_path: Path) -> None:
     assert (tmp_path / "studies" / begun[0] / "study.json").is_file()
     told = prepare(archive, tmp_path)
     assert [o.status for o in told].count("kept") == 1
+    assert len(PreparedFolder(tmp_path).index) == 3
+
+
+def test_a_full_disk_ends_the_run_and_blames_no_study(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    def full_after_one(path: Path, name: str, *study: Any) -> None:
+        if done:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write_study(path, name, *study)
+        done.append(name)
+
+    monkeypatch.setattr("vct.autopet.preparing.write_study", full_after_one)
+    words = "cannot be written: No space left on device. Mend that and run the same"
+    with pytest.raises(VctError, match=words):
+        prepare(archive, tmp_path)
+    monkeypatch.undo()
+    told = [o.status for o in prepare(archive, tmp_path)]
+    assert told.count("kept") == 1
     assert len(PreparedFolder(tmp_path).index) == 3
 
 

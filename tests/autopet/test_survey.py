@@ -187,3 +187,16 @@ def test_nothing_recognized_is_refused(tmp_path: Path) -> None:
         Survey(tmp_path)
     with pytest.raises(VctError, match="is no folder"):
         Survey(tmp_path / "absent")
+
+
+def test_a_case_that_lies_in_two_folders_is_read_once(tmp_path: Path) -> None:
+    challenge_case(tmp_path / "a", "fdg_0a1b2c3d4e_01-01-2000")
+    challenge_case(tmp_path / "b", "fdg_0a1b2c3d4e_01-01-2000")
+    survey = Survey(tmp_path)
+    assert len(survey) == 1
+    second = tmp_path / "b" / "imagesTr"
+    assert [p.path.parent for p in survey.problems] == [second, second]
+    words = f"not read: case fdg_0a1b2c3d4e_01-01-2000 lies in {tmp_path / 'a'}"
+    assert all(p.reason.startswith(words) for p in survey.problems)
+    (files,) = survey.found.nnunet.values()
+    assert {path.parts[-3] for path in files.values()} == {"a"}

@@ -217,3 +217,25 @@ def test_asked_twice_it_stops_at_once() -> None:
         assert request.made
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_run_does_not_go_on_as_another(tmp_path: Path) -> None:
+    config, out = base_config(tmp_path), tmp_path / "run"
+    train("base", config, out=out, log=quiet, max_minutes=1e-9)
+    before = (out / "checkpoint.pt").read_bytes()
+    other = tmp_path / "other.yaml"
+    text = config.read_text().replace("batch_size: 2", "batch_size: 4")
+    other.write_text(text.replace("optimization:", "p_mean: 0.5\noptimization:"))
+    words = r"p_mean was 0\.0, now 0\.5; samples of a step was 2, now 4\. Go on with"
+    with pytest.raises(SpecError, match=words):
+        train("base", other, out=out, log=quiet)
+    assert (out / "checkpoint.pt").read_bytes() == before
+
+
+def test_a_step_may_be_divided_otherwise_and_end_later(tmp_path: Path) -> None:
+    config, out = base_config(tmp_path, batch=4), tmp_path / "run"
+    train("base", config, out=out, log=quiet, max_minutes=1e-9)
+    text = config.read_text().replace("batch_size: 4", "batch_size: 2\n  accumulate: 2")
+    config.write_text(text)
+    train("base", config, out=out, log=quiet)
+    assert state_of(out)["samples"] == 2 * STEPS

@@ -34,7 +34,7 @@ class Found:
     tables
         Clinical metadata.
     unreadable
-        Folders that cannot be listed.
+        Folders that cannot be listed, and second copies of a case.
     """
 
     root: Path
@@ -79,8 +79,7 @@ def _sort_folder(found: Found, folder: Path, names: list[str]) -> None:
             if stem in _NIFTI_NAMES or stem == "SEG":
                 converted[stem] = path
             elif stem.endswith(("_0000", "_0001")):
-                case, channel = stem[:-5], stem[-5:]
-                found.nnunet.setdefault(case, {})[channel] = path
+                _add_channel(found, stem[:-5], stem[-5:], path)
         elif name.lower().endswith(".csv"):
             if is_metadata_table(path):
                 found.tables.append(path)
@@ -88,6 +87,17 @@ def _sort_folder(found: Found, folder: Path, names: list[str]) -> None:
             found.dicom.setdefault(folder, []).append(path)
     if _NIFTI_NAMES & set(converted):
         found.nifti[folder] = converted
+
+
+def _add_channel(found: Found, case: str, channel: str, path: Path) -> None:
+    """A file of a case of the challenge, unless the case lies elsewhere already."""
+    files = found.nnunet.setdefault(case, {})
+    known = next(iter(files.values()), path)
+    if known.parent == path.parent:
+        files[channel] = path
+    else:
+        reason = f"not read: case {case} lies in {known.parent} already"
+        found.unreadable.append(Problem(path, reason))
 
 
 def _nifti_stem(name: str) -> str | None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from vct.column import Column
 from vct.errors import VctError
 from vct.grid import Grid
 
@@ -28,14 +29,6 @@ if TYPE_CHECKING:
 SCHEMA = 1
 AIR_HU = -1024  # where nothing is covered, and outside the body
 TRAINING, HELD_OUT = "training", "held_out"
-
-
-class Column(NamedTuple):
-    """Arrow type, unit ("" for none) and description of one column."""
-
-    type: str
-    unit: str
-    description: str
 
 
 INDEX: dict[str, Column] = {

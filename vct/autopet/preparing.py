@@ -1,7 +1,7 @@
 """A whole copy of AutoPET into a folder of prepared studies: parallel, resumable."""
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -20,7 +20,7 @@ from vct.autopet.prepared import (
     write_settings,
     write_study,
 )
-from vct.autopet.processes import each_in_a_process
+from vct.autopet.processes import NoItemCanError, each_in_a_process
 from vct.autopet.study import Study, StudyReport
 from vct.autopet.survey import Survey
 from vct.errors import VctError
@@ -146,8 +146,8 @@ def prepare_folder(
     Raises
     ------
     VctError
-        If the folder holds something else, was prepared with other settings, or lies
-        within the source.
+        If the folder holds something else, was prepared with other settings, lies
+        within the source, or can no longer be written; what is prepared stays.
     """
     grid = whole_body_grid(settings.spacing_mm)
     told = {"vct_version": _version(), **settings.told(survey.root)}
@@ -161,12 +161,20 @@ def prepare_folder(
                 tables.index[task.name] = ended.result["row"]
                 seconds = ended.result["seconds"]
                 notify(Outcome(task.study.study_id, "prepared", (), seconds))
+            elif ended.hopeless:
+                raise VctError(ended.failure)
             else:
                 tables.leave_out(task.study, (ended.failure,))
                 notify(Outcome(task.study.study_id, "left out", (ended.failure,)))
         write_settings(out, {**told, "finished": True}, grid)
-    finally:
+    except VctError:
+        with suppress(OSError):  # the disk that stopped us
+            tables.write(out)
+        raise
+    except BaseException:
         tables.write(out)
+        raise
+    tables.write(out)
 
 
 class _Tasks:
@@ -226,10 +234,7 @@ def prepare_task(task: Task) -> dict[str, Any]:
         take_arms_down=settings.arms_down,
     )
     row = _row(task, prepared)
-    pictures = task.out / "qc"
-    pictures.mkdir(exist_ok=True)
     caption = f"{study.study_id}   {row['sex']}, {row['age_years']:.0f} y"
-    write_picture(prepared.arrays, grid, caption, pictures / f"{task.name}.png")
     done = what_was_done(
         prepared,
         vct_version=_version(),
@@ -237,8 +242,24 @@ def prepare_task(task: Task) -> dict[str, Any]:
         ct_grid=_grid_told(study.ct.grid),
         pet_grid=_grid_told(study.pet.grid),
     )
-    write_study(task.out, task.name, prepared.arrays, row, done)
+    with _writing_to(task.out):
+        pictures = task.out / "qc"
+        pictures.mkdir(exist_ok=True)
+        write_picture(prepared.arrays, grid, caption, pictures / f"{task.name}.png")
+        write_study(task.out, task.name, prepared.arrays, row, done)
     return {"row": row, "seconds": perf_counter() - begin}
+
+
+@contextmanager
+def _writing_to(out: Path) -> Iterator[None]:
+    """A disk that is full, or not writable, is no study's fault."""
+    try:
+        yield
+    except OSError as error:
+        raise NoItemCanError(
+            f"{out} cannot be written: {error.strerror or error}. Mend that and run "
+            "the same line again: studies that were prepared are kept."
+        ) from error
 
 
 def _row(task: Task, prepared: PreparedStudy) -> dict[str, Any]:

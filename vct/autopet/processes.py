@@ -10,7 +10,13 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple, TypeVar
 
+from vct.errors import VctError
+
 Item = TypeVar("Item")
+
+
+class NoItemCanError(VctError):
+    """What failed will fail for every item: a full disk."""
 
 
 class Ended(NamedTuple):
@@ -22,10 +28,13 @@ class Ended(NamedTuple):
         What it returned; None if it failed.
     failure
         Why it failed, in words; None if it did not.
+    hopeless
+        Whether every other item will fail so too.
     """
 
     result: Any
     failure: str | None
+    hopeless: bool = False
 
 
 class _Running(NamedTuple):
@@ -72,13 +81,11 @@ def _tried(work: Callable[[Any], Any], item: Any) -> Ended:
     try:
         return Ended(work(item), None)
     except Exception as error:
-        return Ended(None, told(error))
+        return Ended(None, told(error), isinstance(error, NoItemCanError))
 
 
 def told(error: Exception) -> str:
     """An error in words; with its kind unless it was written for a reader."""
-    from vct.errors import VctError
-
     if isinstance(error, VctError):
         return str(error)
     return f"{type(error).__name__}: {error}"

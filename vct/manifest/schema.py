@@ -4,17 +4,9 @@ Readers, writers, documentation and tests take them from here. The subjects tabl
 described by ``vct.subjects.COLUMNS`` in the same form.
 """
 
-from typing import NamedTuple
+from vct.column import Column
 
 SCHEMA_VERSION = "2"
-
-
-class Column(NamedTuple):
-    """Arrow type, unit ("" for none) and description of one column."""
-
-    type: str
-    unit: str
-    description: str
 
 
 SERIES: dict[str, Column] = {

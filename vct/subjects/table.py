@@ -3,25 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vct.column import Column
 from vct.errors import CohortError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA_VERSION = "1"
-
-
-class Column(NamedTuple):
-    """Arrow type, unit ("" for none) and description of one column."""
-
-    type: str
-    unit: str
-    description: str
 
 
 COLUMNS: dict[str, Column] = {

@@ -137,6 +137,26 @@ class TrainingConfig(_Strict):
         )
 
 
+def told_apart(config: TrainingConfig) -> dict[str, Any]:
+    """What a run that goes on must have in common with what it began as: name → value.
+
+    Its end, its log, its speed and the place of its data may differ, and how a step is
+    divided.
+    """
+    division = {"batch_size", "accumulate"}
+    free = {
+        "reporting": True,
+        "optimization": {"max_samples", "max_minutes", "compile", *division},
+        "data": {"folder", "prepared", "workers"},
+    }
+    left = config.model_dump(mode="json", exclude=free)  # type: ignore[arg-type]
+    return {
+        f"{name}.{part}" if isinstance(value, dict) else name: inner
+        for name, value in left.items()
+        for part, inner in (value if isinstance(value, dict) else {"": value}).items()
+    }
+
+
 def find_config(name: str | Path) -> Path:
     """A training YAML by its path, or a preset of ours by its name.
 

@@ -14,7 +14,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from vct.cascade.checkpoint import save_stage
 from vct.diffusion.ema import Ema
-from vct.training.config import Optimization, TrainingConfig
+from vct.errors import SpecError
+from vct.training.config import Optimization, TrainingConfig, told_apart
 from vct.training.draws import Draws
 from vct.training.parallel import Place, agree, leave
 from vct.training.schedule import RunState, Schedule
@@ -65,6 +66,8 @@ def train_loop(
 
     Raises
     ------
+    SpecError
+        If it would go on from a checkpoint of another config.
     TrainingStopped
         If SIGTERM or Ctrl-C came; the checkpoint is then written.
     """
@@ -114,6 +117,11 @@ class _Run:
         out.mkdir(parents=True, exist_ok=True)
         self.checkpoint = out / "checkpoint.pt"
         self._sums: Tensor | None = None
+        self.samples_a_step = how.batch_size * how.accumulate * place.world
+        self.told_apart = {
+            **told_apart(config),
+            "samples of a step": self.samples_a_step,
+        }
 
     def start(self, max_minutes: float | None, log: Log) -> None:
         """Start the clock, the log, and the processes' common work."""
@@ -145,7 +153,7 @@ class _Run:
         self.optimizer.zero_grad(set_to_none=True)
         self.ema.update(self.task.stage)
         self.state.steps += 1
-        self.state.samples += how.batch_size * how.accumulate * world
+        self.state.samples += self.samples_a_step
 
     def _draws(self, micro: int) -> Draws:
         """This process's part of the step's samples, which are numbered through."""
@@ -192,6 +200,7 @@ class _Run:
                 "ema_steps": self.ema.steps,
                 "optimizer": self.optimizer.state_dict(),
                 "stats": sums,
+                "config": self.told_apart,
             },
             partial,
         )
@@ -202,6 +211,7 @@ class _Run:
         saved = torch.load(
             self.checkpoint, map_location=self.place.device, weights_only=True
         )
+        self._check_config(saved.get("config", {}))
         for name in vars(self.state):
             setattr(self.state, name, saved[name])
         self.task.stage.load_state_dict(saved["stage"])
@@ -209,6 +219,20 @@ class _Run:
         self.ema.steps = saved["ema_steps"]
         self.optimizer.load_state_dict(saved["optimizer"])
         self._sums = saved.get("stats")
+
+    def _check_config(self, before: dict[str, Any]) -> None:
+        """Refuse to go on as something else."""
+        now = self.told_apart
+        other = [
+            f"{name} was {value}, now {now.get(name)}"
+            for name, value in before.items()
+            if now.get(name) != value
+        ]
+        if other:
+            raise SpecError(
+                f"{self.checkpoint} was trained with another config: "
+                f"{'; '.join(other)}. Go on with the same, or name another folder."
+            )
 
 
 def _autocast(how: Optimization, device: str) -> Any:
