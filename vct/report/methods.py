@@ -137,7 +137,8 @@ def _comparison(references: Sequence[str]) -> str:
         f"Means and standard deviations by organ and subgroup were compared with "
         f"{named}; intervals are 95 % from {N_RESAMPLES} bootstrap resamples. "
         "Equivalence of means was tested by two one-sided tests [9], difference by "
-        "Welch's test; p values are adjusted after Benjamini and Hochberg [10]."
+        "Welch's test; p values are adjusted after Benjamini and Hochberg [10], "
+        "everybody, the sexes and the other subgroups each for themselves."
     )
 
 

@@ -6,7 +6,7 @@ they become rows of tables.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from vct.measured import SUV_BIN_EDGES, Measured
 from vct.segment.distribution import suv_voxels
 from vct.segment.measure import COLUMNS, measure, measured
 from vct.segment.rows import IN_FIELD, OK, organ_rows
+from vct.segment.shift import pet_ct_shift_mm
 
 
 class Examined(NamedTuple):
@@ -29,6 +30,7 @@ class Examined(NamedTuple):
 
     sums: Tensor
     suv_voxels: Tensor
+    pet_shift_mm: Tensor
 
 
 def examine(
@@ -41,9 +43,11 @@ def examine(
     doubt: Tensor | None = None,
 ) -> Examined:
     """Measure one subject; parameters are those of ``measure``."""
+    sums = measure(hu, suv, labels, grid, organs=organs, doubt=doubt)
     return Examined(
-        measure(hu, suv, labels, grid, organs=organs, doubt=doubt),
+        sums,
         suv_voxels(suv, labels, SUV_BIN_EDGES, organs=organs),
+        pet_ct_shift_mm(suv, labels, sums, grid, organs=organs),
     )
 
 
@@ -59,6 +63,7 @@ def examined_layout(
     return [
         (np.float64, (len(measured(organs)), len(COLUMNS))),
         (np.int32, (len(organs.rows), len(SUV_BIN_EDGES))),
+        (np.float64, (3,)),
     ]
 
 
@@ -79,7 +84,7 @@ def told(
     organs, sex, error_per_doubt
         Of ``organ_rows``.
     """
-    sums, voxels = arrays
+    sums, voxels, shift_mm = arrays
     rows = organ_rows(
         sums.tolist(), grid, organs=organs, sex=sex, error_per_doubt=error_per_doubt
     )
@@ -89,5 +94,8 @@ def told(
         for organ, counts in zip(organs.rows, voxels.tolist(), strict=True)
         if organ in whole
     }
-    image: dict[str, Any] = {}
+    image = {
+        f"pet_shift_{axis}_mm": float(mm)
+        for axis, mm in zip("zyx", shift_mm, strict=True)
+    }
     return Measured([asdict(row) for row in rows], histograms, image)

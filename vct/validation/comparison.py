@@ -1,6 +1,8 @@
 """A cohort against a reference: every organ, quantity and subgroup, with a verdict.
 
-Verdicts of a mean, after Benjamini-Hochberg over all judged rows of the reference:
+Verdicts of a mean, after Benjamini-Hochberg over the judged rows of the reference,
+everybody, the sexes and the other subgroups each for themselves (among hundreds of
+subgroups the main question would drown):
 
 - *pass*: equivalent; two one-sided tests put the ratio of means within the bound.
 - *fail*: different by Welch's test, and the estimate lies beyond the bound.
@@ -45,6 +47,7 @@ FEWEST = 20  # values a side below which nothing is judged
 _JUDGED = ("volume_ml", "suv_mean")  # HU has no meaningful zero
 _DISTANCES = ("ks", "p_ks", "wasserstein", "p_wasserstein")
 _DISTRIBUTIONS_OF = ("all", "sex", "diagnosis")  # permutations take their time
+_FAMILIES = (("all",), ("sex",))  # kinds adjusted together; the others are one more
 
 
 @dataclass(frozen=True)
@@ -303,7 +306,7 @@ def _summary_spread_p(
 
 
 def _judged(parts: list["pd.DataFrame"]) -> "pd.DataFrame":
-    """All rows of one reference, p adjusted together, with verdicts."""
+    """All rows of one reference, p adjusted family by family, with verdicts."""
     import pandas as pd
 
     from vct.validation.comparison_tables import COMPARISONS
@@ -311,8 +314,11 @@ def _judged(parts: list["pd.DataFrame"]) -> "pd.DataFrame":
     if not parts:
         return pd.DataFrame(columns=[c for c in COMPARISONS if c != "primary"])
     df = pd.concat(parts, ignore_index=True)
+    families = [df["group_kind"].isin(kinds) for kinds in _FAMILIES]
+    families.append(~np.any(families, axis=0))
     for name in ("p_difference", "p_equivalence", "p_spread"):
-        df[f"{name}_adjusted"] = adjusted(df[name].to_numpy())
+        for rows in families:
+            df.loc[rows, f"{name}_adjusted"] = adjusted(df.loc[rows, name].to_numpy())
     df["verdict"] = _mean_verdicts(df)
     df["spread_verdict"] = _spread_verdicts(df)
     return df[[c for c in COMPARISONS if c != "primary"]]
