@@ -88,3 +88,15 @@ def test_each_of_several_references_has_its_line():
     told = words(histogram_figure(pd.concat([histograms(), second])))
     assert {"this cohort", "clinic", "hospital"} <= set(told)
     assert told.count("this cohort") == 1
+
+
+def test_each_of_several_references_has_its_own_line():
+    one, two = (
+        Whisker("liver", "suv_mean", "women", v, v - 1, v + 1, "pass", name)
+        for name, v in (("clinic", 1.0), ("hospital", -2.0))
+    )
+    told = words(forest_figure([one, two], mean_scale(5.0)))
+    assert {"women, clinic", "women, hospital"} <= set(told)
+    assert "women" in words(
+        forest_figure([one._replace(reference="")], mean_scale(5.0))
+    )

@@ -99,7 +99,8 @@ def forest_figure(whiskers: Sequence[Whisker], scale: Scale) -> bytes | None:
     ]
     if not shown:
         return None
-    groups = [group for group in GROUPS if any(w.group == group for w in shown)]
+    there = dict.fromkeys((w.group, w.reference) for w in shown)
+    groups = sorted(there, key=lambda pair: GROUPS.index(pair[0]))
     found = {w.organ for w in shown}
     organs = [organ for organ in REPORTED_ORGANS if organ in found]
     organs += sorted(found - set(organs))
@@ -117,11 +118,14 @@ def forest_figure(whiskers: Sequence[Whisker], scale: Scale) -> bytes | None:
             _panel(ax, scale, organs, len(groups))
             for whisker in shown:
                 if whisker.quantity == quantity:
-                    _whisker(ax, whisker, lines[whisker.organ, whisker.group], scale)
+                    line = lines[whisker.organ, (whisker.group, whisker.reference)]
+                    _whisker(ax, whisker, line, scale)
             ax.set_title(title, fontsize=10, loc="left")
             ax.set_ylim(height - 0.2, -0.8)
         axes[0].set_yticks(
-            list(lines.values()), [group for _, group in lines], fontsize=8
+            list(lines.values()),
+            [", ".join(filter(None, group)) for _, group in lines],
+            fontsize=8,
         )
         for organ in organs:
             axes[0].text(

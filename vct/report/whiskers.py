@@ -15,7 +15,11 @@ _SPREADS = [*_WHAT, "sd_ratio", "sd_ratio_low", "sd_ratio_high", "spread_verdict
 
 
 class Whisker(NamedTuple):
-    """One line of a forest plot."""
+    """One line of a forest plot.
+
+    ``reference`` is told only where several are primary for one thing, each of which
+    then has its line.
+    """
 
     organ: str
     quantity: str
@@ -24,6 +28,7 @@ class Whisker(NamedTuple):
     low: float
     high: float
     verdict: str
+    reference: str = ""
 
 
 def mean_whiskers(comparisons: "pd.DataFrame") -> list[Whisker]:
@@ -38,7 +43,9 @@ def spread_whiskers(comparisons: "pd.DataFrame") -> list[Whisker]:
 
 def _whiskers(df: "pd.DataFrame", columns: list[str]) -> list[Whisker]:
     shown = df[df["primary"].astype(bool) & df["group"].isin(GROUPS)]
-    rows = zip(*(shown[name].tolist() for name in columns), strict=True)
+    if not shown.duplicated(_WHAT).any():
+        shown = shown.assign(reference="")
+    rows = zip(*(shown[name].tolist() for name in (*columns, "reference")), strict=True)
     return [Whisker._make(row) for row in rows]
 
 
