@@ -90,7 +90,7 @@ def test_the_page_loads_nothing(pages):
     assert "url(" not in text
     assert "@import" not in text
     assert sum(a.startswith("data:image/jpeg") for a in elements.addresses) == 2
-    assert sum(a.startswith("data:image/svg+xml") for a in elements.addresses) == 5
+    assert sum(a.startswith("data:image/svg+xml") for a in elements.addresses) == 6
 
 
 def test_the_policy_names_the_only_script_and_style(pages):

@@ -123,3 +123,19 @@ def test_a_name_that_is_none_is_refused_before_anything_is_written(cohort_dir):
 def test_a_bound_must_be_a_share():
     with pytest.raises(CohortError, match="a bound of 0 % is none"):
         Asked(bound_percent=0)
+
+
+def test_bands_of_age_are_judged_by_the_fit(cohort_dir):
+    judged(cohort_dir, "hedypet-fit")
+    df = read_tables(cohort_dir)["comparisons"]
+    bands = df[df["group_kind"] == "sex x age"]
+    assert set(bands["reference"]) == {"hedypet-fit"}
+    assert set(bands["n_reference"]) == {30}
+    spleen = bands[(bands["organ"] == "spleen") & (bands["quantity"] == "suv_mean")]
+    assert set(spleen["group"]) <= {
+        f"{sex}, {band}"
+        for sex in ("women", "men")
+        for band in ("age <50", "age 50-65", "age >65")
+    }
+    assert spleen["primary"].all()
+    assert not bands.loc[bands["organ"] == "liver", "primary"].any()

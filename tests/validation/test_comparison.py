@@ -125,9 +125,9 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
 
 def test_published_means_are_compared_by_sex(reference):
     summary = pd.DataFrame(
-        [["liver", "suv_mean", sex, m, s, 100, 0.03, "Someone 2020"]
-         for sex, m, s in (("F", 2.3, 0.3), ("M", 2.2, 0.3))],
-        columns=["organ", "quantity", "sex", "mean", "sd", "n", "reading_error",
+        [["liver", "suv_mean", group, m, s, 100, 0.03, "Someone 2020"]
+         for group, m, s in (("women", 2.3, 0.3), ("men", 2.2, 0.3))],
+        columns=["organ", "quantity", "group", "mean", "sd", "n", "reading_error",
                  "source"],
     )  # fmt: skip
     cohort = people(10, 300)

@@ -20,12 +20,14 @@ from vct.report.flow import flow
 from vct.report.gallery import data_address, gallery
 from vct.report.neighbors import neighbor_table
 from vct.report.page_table import PageTable, named
+from vct.report.reference_table import reference_table
 from vct.report.scorecard import CRITERIA, counts
 from vct.report.tables import is_primary, provenance_rows
 from vct.report.whiskers import finding_whiskers, mean_whiskers, spread_whiskers
 from vct.validation import Finding, verdict_of
 from vct.validation.comparison import BOUND_PERCENT
 from vct.validation.duplicates import COPY
+from vct.validation.reference_people import autopet_ages
 from vct.validation.run import reference_kind, spec_samples
 
 if TYPE_CHECKING:
@@ -108,6 +110,7 @@ def _tables(
     return [
         scorecard_table(findings),
         *comparison_tables(compared),
+        reference_table(compared["comparisons"]),
         *spec_tables(findings, attrition),
         organ_table(findings, compared=not has_comparisons),
         series_table(cohort),
@@ -164,6 +167,7 @@ def _figures(
     compared: "dict[str, pd.DataFrame]",
 ) -> dict[str, Any]:
     """Plots as data addresses; None where there is nothing to plot."""
+    from vct.report.age_figure import age_figure
     from vct.report.figures import demographics_figure, trend_figure
     from vct.report.forest_figure import SPREAD_SCALE, forest_figure, mean_scale
     from vct.report.histogram_figure import histogram_figure
@@ -175,6 +179,9 @@ def _figures(
     plots = {
         "demographics_figure": demographics_figure(subjects, pool)
         if len(subjects)
+        else None,
+        "age_figure": age_figure(subjects, autopet_ages())
+        if "autopet-published" in set(df["reference"])
         else None,
         "mean_figure": forest_figure(means, mean_scale(_bound_percent(df))),
         "spread_figure": forest_figure(spreads, SPREAD_SCALE),

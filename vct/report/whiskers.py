@@ -46,7 +46,7 @@ def _whiskers(df: "pd.DataFrame", columns: list[str]) -> list[Whisker]:
     if not shown.duplicated(_WHAT).any():
         shown = shown.assign(reference="")
     rows = zip(*(shown[name].tolist() for name in (*columns, "reference")), strict=True)
-    return [Whisker._make(row) for row in rows]
+    return [Whisker(*row) for row in rows]
 
 
 def finding_whiskers(findings: Sequence[Finding], statistic: str) -> list[Whisker]:
@@ -62,9 +62,9 @@ def finding_whiskers(findings: Sequence[Finding], statistic: str) -> list[Whiske
         if f.statistic != statistic or f.difference_percent is None:
             continue
         low, high = f.interval or (float("nan"), float("nan"))
-        ends = [f.difference_percent, low, high]
+        value = f.difference_percent
         if statistic == "sd":
-            ends = [1 + end / 100 for end in ends]
+            value, low, high = (1 + x / 100 for x in (value, low, high))
         group = {"F": "women", "M": "men"}.get(f.group, f.group)
-        found.append(Whisker._make([f.organ, f.quantity, group, *ends, f.verdict]))
+        found.append(Whisker(f.organ, f.quantity, group, value, low, high, f.verdict))
     return found

@@ -192,10 +192,15 @@ def _primary(df: "pd.DataFrame") -> list[bool]:
     """Whether a built-in reference is the one for the organ."""
     columns = (df[name].astype(str) for name in _KEY)
     return [
-        (best := reference_for(organ, quantity, SEXES[group])) is not None
+        (best := reference_for(organ, quantity, _sex(group))) is not None
         and best.source == source
         for organ, quantity, group, source in zip(*columns, strict=True)
     ]
+
+
+def _sex(group: str) -> str:
+    """Of "women" or "women, age <50": F."""
+    return SEXES[group.partition(",")[0]]
 
 
 _KEY = ("organ", "quantity", "group", "source")

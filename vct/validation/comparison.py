@@ -27,7 +27,7 @@ from vct.validation.equivalence import (
     equivalence_p,
     weighted_moments,
 )
-from vct.validation.groups import SEXES, Group, cells, groups
+from vct.validation.groups import Group, cells, groups
 from vct.validation.people import People
 from vct.validation.resampling import (
     N_RESAMPLES,
@@ -127,19 +127,20 @@ def compare(
 def compare_summary(
     cohort: People, summary: "pd.DataFrame", against: Against, *, seed: int = 0
 ) -> "pd.DataFrame":
-    """Compare with published means and SDs by sex.
+    """Compare with published means and SDs of groups.
 
     Parameters
     ----------
     summary
-        Columns ``organ quantity sex mean sd n reading_error source``.
+        Columns ``group organ quantity mean sd n reading_error source``; groups of
+        ``vct.validation.groups`` by their label.
     """
     parts = []
     for group in groups(cohort.who):
-        if group.kind != "sex":
+        rows = summary[summary["group"] == group.label]
+        if rows.empty:
             continue
         rng = generator(seed, "comparison", against.name, group.label)
-        rows = summary[summary["sex"] == SEXES[group.label]]
         known = rows.set_index(["organ", "quantity"]).reindex(list(cohort.measures))
         yours = Moments(
             known["mean"].to_numpy(float),

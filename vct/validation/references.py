@@ -11,21 +11,25 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vct.validation.groups import SEXES
+
 if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = (
     "organ", "quantity", "sex", "mean", "sd", "n", "reading_error", "source", "kind",
+    "group",
 )  # fmt: skip
 # AutoPET is primary for these, by decision: it is what users compare with.
 AUTOPET_ORGANS = frozenset({"liver", "heart", "kidneys"})
+_GROUPS = {sex: word for word, sex in SEXES.items()}
 
 
 class Reference(NamedTuple):
     """One published or measured mean.
 
     ``mean``, ``sd`` and ``reading_error`` are in mL for ``volume_ml`` and in g/mL for
-    ``suv_mean``; ``n`` counts people.
+    ``suv_mean``; ``n`` counts people; ``group`` is that of ``vct.validation.groups``.
     """
 
     organ: str
@@ -37,6 +41,7 @@ class Reference(NamedTuple):
     reading_error: float
     source: str
     kind: str
+    group: str
 
 
 def autopet_published() -> "pd.DataFrame":
@@ -49,8 +54,27 @@ def autopet_published() -> "pd.DataFrame":
 
 
 def hedypet_fit() -> "pd.DataFrame":
-    """Healthy adults of hedyPET by sex: sample means and SDs, columns ``COLUMNS``."""
-    return _frame("hedypet")
+    """Healthy adults of hedyPET: by sex, and by sex and age band; columns ``COLUMNS``.
+
+    By sex, means and SDs are the sample's; in a band the mean is that of a regression
+    at the band's middle age, the SD the one about the regression, and ``reading_error``
+    what the regression adds to the error of the mean (``vct.training.reference_fit``).
+    """
+    import pandas as pd
+
+    return pd.concat([_frame("hedypet"), hedypet_bands()], ignore_index=True)
+
+
+def hedypet_bands() -> "pd.DataFrame":
+    """Rows of ``hedypet_fit`` by sex and age band."""
+    import pandas as pd
+
+    block = _data()["hedypet"]
+    rows = []
+    for organ, quantity, sex, band, *numbers in block["bands"]:
+        by_sex = _row([organ, quantity, sex, *numbers], block)
+        rows.append(by_sex._replace(group=f"{by_sex.group}, {band}"))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def reference_for(organ: str, quantity: str, sex: str) -> Reference | None:
@@ -67,7 +91,7 @@ def reference_for(organ: str, quantity: str, sex: str) -> Reference | None:
     """
     names = ("autopet_published", "hedypet")
     for name in names if organ in AUTOPET_ORGANS else names[1:]:
-        for row in _rows(name):
+        for row in _rows(name):  # by sex
             if (row.organ, row.quantity, row.sex) == (organ, quantity, sex):
                 return row
     return None
@@ -75,7 +99,8 @@ def reference_for(organ: str, quantity: str, sex: str) -> Reference | None:
 
 def about(name: str) -> dict[str, Any]:
     """Who was measured: ``people``, ``instrument``, ``source`` of a reference."""
-    return {k: v for k, v in _data()[name].items() if k not in ("rows", "slopes")}
+    numbers = ("rows", "slopes", "bands")
+    return {k: v for k, v in _data()[name].items() if k not in numbers}
 
 
 def hedypet_slopes() -> dict[tuple[str, str, str], dict[str, tuple[float, float, int]]]:
@@ -83,7 +108,7 @@ def hedypet_slopes() -> dict[tuple[str, str, str], dict[str, tuple[float, float,
 
     A slope is its value, standard error (HC3) and degrees of freedom; least squares on
     age, height and BMI together, 30 people of each sex, ages as the middle of their
-    band (``vct.training.reference_slopes``).
+    band (``vct.training.reference_fit``).
     """
     found: dict[tuple[str, str, str], dict[str, tuple[float, float, int]]] = {}
     for organ, quantity, sex, on, value, error, degrees in _data()["hedypet"]["slopes"]:
@@ -99,14 +124,16 @@ def _frame(name: str) -> "pd.DataFrame":
 
 def _rows(name: str) -> list[Reference]:
     block = _data()[name]
-    return [
-        Reference(
-            **dict(zip(COLUMNS, row, strict=False)),
-            source=block["source"],
-            kind="calibrated",
-        )
-        for row in block["rows"]
-    ]
+    return [_row(row, block) for row in block["rows"]]
+
+
+def _row(row: list[Any], block: dict[str, Any]) -> Reference:
+    """Organ, quantity, sex, mean, SD, people and reading error, as JSON has them."""
+    organ, quantity, sex, mean, sd, n, reading_error = row
+    return Reference(
+        organ, quantity, sex, mean, sd, n, reading_error,
+        source=block["source"], kind="calibrated", group=_GROUPS[sex],
+    )  # fmt: skip
 
 
 @cache

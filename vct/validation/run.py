@@ -13,6 +13,7 @@ from vct.validation.comparison_tables import write_tables
 from vct.validation.consistency import file_findings, image_findings
 from vct.validation.demographics import POOL_SIZE, demographic_findings
 from vct.validation.finding import Finding, Kind, write_findings
+from vct.validation.groups import SEXES
 from vct.validation.organs import organ_findings
 from vct.validation.registration import shift_findings
 
@@ -76,7 +77,7 @@ def reference_kind(run: dict[str, Any]) -> Kind:
 
 
 def organ_references() -> "pd.DataFrame":
-    """All references, with ``primary`` set on the one a value is judged by."""
+    """All references by sex, with ``primary`` set on the one a value is judged by."""
     import pandas as pd
 
     from vct.validation.references import (
@@ -86,6 +87,7 @@ def organ_references() -> "pd.DataFrame":
     )
 
     df = pd.concat([autopet_published(), hedypet_fit()], ignore_index=True)
+    df = df[df["group"].isin(SEXES)].reset_index(drop=True)
     chosen = [
         reference_for(str(organ), str(quantity), str(sex))
         for organ, quantity, sex in zip(
