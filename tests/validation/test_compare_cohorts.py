@@ -113,6 +113,7 @@ def test_the_command_tells_fails_and_keeps_the_tables(
     assert any(line.startswith("fail  women: liver suv_mean +30.0 %") for line in told)
     kept = read_tables(tmp_path / "ab")["comparisons"]
     assert {"all", "women", "men"} <= set(kept["group"])
+    assert "hot against a" in (tmp_path / "ab/report.html").read_text("utf-8")
 
 
 def test_the_command_ends_well_where_nothing_fails(

@@ -25,7 +25,8 @@ def compare(
     a: Annotated[Path, typer.Argument(metavar="A", help="Folder of a cohort.")],
     b: Annotated[Path, typer.Argument(metavar="B", help="Cohort it is held against.")],
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Folder for the tables.")
+        Path | None,
+        typer.Option("-o", "--out", help="Folder for the page and the tables."),
     ] = None,
     arm_a: Annotated[
         str | None, typer.Option(metavar="ARM", help="Only this arm of A.")
@@ -46,6 +47,8 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
 ) -> None:
     """Compare two cohorts, or two arms: means, spreads, slopes, in every subgroup."""
+    from vct.manifest import load_cohort
+    from vct.report import write_comparison
     from vct.validation.compare_cohorts import Side, compare_cohorts
     from vct.validation.comparison_tables import write_tables
 
@@ -59,7 +62,9 @@ def compare(
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         write_tables(out, tables)
-        say(f"Tables in {out / 'validation'}")
+        cohorts = [(side, load_cohort(side.folder)) for side in sides]
+        page = write_comparison(cohorts, tables, out, bound_percent=bound)
+        say(f"{page}; tables in {out / 'validation'}")
     if any(_failed(tables[name]).any() for name in ("comparisons", "slopes")):
         raise typer.Exit(EXIT_FINDINGS_FAILED)
 

@@ -25,7 +25,7 @@ from vct.report.scorecard import CRITERIA, counts
 from vct.report.tables import is_primary, provenance_rows
 from vct.report.whiskers import finding_whiskers, mean_whiskers, spread_whiskers
 from vct.validation import Finding, verdict_of
-from vct.validation.comparison import BOUND_PERCENT
+from vct.validation.comparison import BOUND_PERCENT, TOO_FEW
 from vct.validation.duplicates import COPY
 from vct.validation.reference_people import autopet_ages
 from vct.validation.run import reference_kind, spec_samples
@@ -152,7 +152,8 @@ def _sources(findings: Sequence[Finding], comparisons: "pd.DataFrame") -> list[s
 
 def _remarks(comparisons: "pd.DataFrame") -> list[str]:
     """What must be known of a whole reference: its notes, each once."""
-    pairs = zip(comparisons["reference"], comparisons["note"], strict=True)
+    notes = comparisons["note"].str.replace(TOO_FEW, "", regex=False)  # of rows
+    pairs = zip(comparisons["reference"], notes, strict=True)
     return [f"{name}: {note}" for name, note in dict.fromkeys(pairs) if note]
 
 

@@ -6,11 +6,11 @@ and the style sheet by their SHA-256 and forbids everything else.
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vct.manifest import load_cohort
 from vct.report.content import content
@@ -47,9 +47,22 @@ def write_report(out: str | Path, findings: Sequence[Finding] | None = None) -> 
     cohort = load_cohort(out)
     findings = read_findings(cohort.path) if findings is None else list(findings)
     shown = content(cohort, findings, read_tables(cohort.path))
-    page = _template().render(**_inlined(), **shown)
-    write_tables(shown["tables"].values(), cohort.path)
-    path = cohort.path / REPORT_NAME
+    return write_page(cohort.path, "report.html.j2", shown)
+
+
+def write_page(out: Path, template: str, shown: Mapping[str, Any]) -> Path:
+    """Write ``report.html`` in a folder, and the tables it shows.
+
+    Parameters
+    ----------
+    template
+        Its file among the templates.
+    shown
+        Everything the template shows; ``tables`` are ``PageTable`` by name.
+    """
+    page = _template(template).render(**_inlined(), **shown)
+    write_tables(shown["tables"].values(), out)
+    path = out / REPORT_NAME
     partial = path.with_name(f".{path.name}.partial")
     partial.write_bytes(page.encode("utf-8"))
     partial.replace(path)
@@ -57,8 +70,8 @@ def write_report(out: str | Path, findings: Sequence[Finding] | None = None) -> 
 
 
 @cache
-def _template() -> "jinja2.Template":
-    """The page's template; an unknown name in it is an error."""
+def _template(name: str) -> "jinja2.Template":
+    """A page's template; an unknown name in it is an error."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -69,7 +82,7 @@ def _template() -> "jinja2.Template":
         lstrip_blocks=True,
     )
     environment.globals["verdicts_of"] = verdicts_of
-    return environment.get_template("report.html.j2")
+    return environment.get_template(name)
 
 
 @cache

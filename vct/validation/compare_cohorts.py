@@ -98,13 +98,14 @@ def people_of_arm(cohort: Cohort, arm: str | None) -> People:
         raise CohortError(
             f"{cohort.path} has no arm {arm!r}; its arms are {', '.join(arms)}."
         )
-    return people_of_rows(cohort.organs, _of_arm(cohort, arm))
+    return people_of_rows(cohort.organs, subjects_of(cohort, arm))
 
 
-def _of_arm(cohort: Cohort, arm: str | None) -> "pd.DataFrame":
+def subjects_of(cohort: Cohort, arm: str | None) -> "pd.DataFrame":
+    """Rows of the finished subjects of an arm, or of all."""
     people = cohort.finished
     return people if arm is None else people[people["arm"] == arm]
 
 
 def _names(cohort: Cohort, arm: str | None) -> list[str]:
-    return _of_arm(cohort, arm)["subject_id"].tolist()
+    return subjects_of(cohort, arm)["subject_id"].tolist()

@@ -44,6 +44,7 @@ SIGNIFICANT = 0.05
 SD_BOUNDS = (0.85, 1.15)
 SD_PASS = (0.80, 1.25)
 FEWEST = 20  # values a side below which nothing is judged
+TOO_FEW = f" Fewer than {FEWEST} values: not judged."
 _JUDGED = ("volume_ml", "suv_mean")  # HU has no meaningful zero
 _DISTANCES = ("ks", "p_ks", "wasserstein", "p_wasserstein")
 _DISTRIBUTIONS_OF = ("all", "sex", "diagnosis")  # permutations take their time
@@ -278,7 +279,7 @@ def _rows(
     few = (df["n"] < FEWEST) | (df["n_reference"] < FEWEST)
     unjudged = few | ~df["quantity"].isin(_JUDGED)
     df.loc[unjudged, ["p_difference", "p_equivalence", "p_spread"]] = np.nan
-    df.loc[few, "note"] = note + f" Fewer than {FEWEST} values: not judged."
+    df.loc[few, "note"] = note + TOO_FEW
     return df
 
 
