@@ -5,6 +5,7 @@
 Made-up people stand in for cohort and reference: organs follow sex, age, BMI and
 height log-normally, with means, spreads and slopes of healthy adults' order. Every
 fault is planted in one place; detected means that the finding which names it fails.
+A PET against its CT is judged apart, by shifts as they were measured in images.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from vct.seeds import generator
 from vct.validation.comparison import Against, compare
 from vct.validation.duplicates import same_subjects
 from vct.validation.people import MEASURES, Measure, People
+from vct.validation.shift_ruler import shift_rates
 from vct.validation.slopes import compare_slopes
 
 if TYPE_CHECKING:
@@ -212,6 +214,7 @@ def rates(sizes: tuple[int, ...], repetitions: int, seed: int) -> "pd.DataFrame"
                 **{name: float(np.mean(found)) for name, found in told.items()},
                 "rows that fail without a fault": float(np.mean(row_alarms)),
                 "cohorts with any such row": float(np.mean(any_alarms)),
+                **shift_rates(n, repetitions, seed),
             }
         )
     return pd.DataFrame(rows)
