@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -72,10 +72,11 @@ def found(suv: Tensor, labels: Tensor | None = None, grid: Grid = GRID) -> np.nd
 
 @settings(max_examples=20, deadline=None)
 @given(st.tuples(*[st.floats(-12.0, 12.0)] * 3), st.integers(0, 100))
+@example((12.0, 12.0, 12.0), 0)
 def test_a_shift_is_found_with_its_sign(shift_mm, seed: int) -> None:
     """Positive is superior, posterior, left: towards higher k, j, i."""
     apart = found(pet(GRID, shift_mm, seed=seed)) - found(pet(GRID))
-    assert apart == pytest.approx(shift_mm, abs=0.4)
+    assert apart == pytest.approx(shift_mm, abs=0.35)  # 3 % of the furthest
 
 
 def test_a_pet_in_its_place_is_found_there() -> None:
@@ -107,9 +108,9 @@ def test_the_unit_of_the_pet_does_not_matter(factor: float) -> None:
 
 
 def test_what_breathes_takes_no_part() -> None:
-    """A liver 12 mm off moves the result by a twentieth of that at most."""
+    """A liver 12 mm off moves the result by a hundredth of that at most."""
     apart = found(pet(GRID, breath_mm=12.0)) - found(pet(GRID))
-    assert apart == pytest.approx([0, 0, 0], abs=0.6)
+    assert apart == pytest.approx([0, 0, 0], abs=0.12)
 
 
 def test_what_a_segmenter_calls_its_organs_does_not_matter() -> None:
@@ -127,13 +128,23 @@ def test_nothing_is_said_without_a_body_or_a_pet() -> None:
     assert np.isnan(found(torch.zeros_like(suv), labels)).all()
 
 
-def test_nothing_is_said_along_a_body_that_looks_the_same() -> None:
-    one = labels_of(GRID)[len(labels_of(GRID)) // 2]
-    slab = torch.where(one > 0, LABEL_OF["other_muscle"], 0).to(torch.uint8)
-    labels = slab.expand(GRID.shape).contiguous()
-    z, y, x = found((labels > 0).float().roll((0, 1, -1), (0, 1, 2)), labels)
-    assert np.isnan(z)
-    assert (y, x) == pytest.approx((4.0, -4.0), abs=0.4)
+@settings(max_examples=20, deadline=None)
+@given(st.tuples(*[st.integers(1, 9)] * 3))
+def test_nothing_is_said_of_a_field_of_few_voxels(shape) -> None:
+    grid = Grid(shape, (4.0, 4.0, 4.0), (0.0, 0.0, 0.0))
+    labels = torch.full(shape, LABEL_OF["brain"], dtype=torch.uint8)
+    assert np.isnan(found(torch.rand(shape), labels, grid)).all()
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_nothing_is_said_along_a_body_that_looks_the_same(axis: int) -> None:
+    middle = GRID.shape[axis] // 2
+    body = labels_of(GRID).narrow(axis, middle, 1).expand(GRID.shape) > 0
+    labels = (body * LABEL_OF["other_muscle"]).to(torch.uint8)
+    shift = found(body.float().roll((1, 1, 1), (0, 1, 2)), labels)
+    others = np.delete(shift, axis)
+    assert np.isnan(shift[axis])
+    assert others == pytest.approx([4.0, 4.0], abs=0.4)
 
 
 def test_nothing_waits_for_the_device() -> None:

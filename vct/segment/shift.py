@@ -37,8 +37,8 @@ def pet_ct_shift_mm(suv: Tensor, labels: Tensor, grid: Grid) -> Tensor:
     """Displacement of a PET relative to its CT, float64, (3,), z y x [mm].
 
     Positive where the PET lies too far superior, posterior, left. NaN along an axis of
-    which nothing can be said, as without a body. Some factor on the PET changes
-    nothing. Nothing waits for the device.
+    which nothing can be said, as without a body. A factor on the PET changes nothing.
+    Nothing waits for the device.
 
     Parameters
     ----------
@@ -49,7 +49,10 @@ def pet_ct_shift_mm(suv: Tensor, labels: Tensor, grid: Grid) -> Tensor:
     grid
         Where the voxels lie.
     """
-    times = tuple(max(1, round(_FIT_MM / spacing)) for spacing in grid.spacing_mm)
+    times = tuple(
+        min(n, max(1, round(_FIT_MM / spacing)))
+        for n, spacing in zip(grid.shape, grid.spacing_mm, strict=True)
+    )
     unsteady = _looked_up(_unsteady(suv), labels, times)
     steady = (_smoothed(unsteady) == 0).to(suv.dtype)
     pet = _smoothed(_box_means(suv, times))
@@ -135,10 +138,8 @@ def _fitted(
         normal = (weighted @ slopes.T).double()
         wanted = (weighted @ (pet - moved)[inner].flatten()).double()
         curvature = normal.diagonal()[:3]
-        ridge = (
-            _RIDGE * curvature.amax() * torch.eye(len(columns), device=normal.device)
-        )
-        step, _ = torch.linalg.solve_ex(normal + ridge, wanted)
+        ridge = torch.eye(len(columns), device=normal.device) * curvature.amax()
+        step, _ = torch.linalg.solve_ex(normal + _RIDGE * ridge, wanted)
         shift = shift - step[:3].nan_to_num().clamp(-1, 1)
     return shift, curvature > _LEAST_CURVATURE * curvature.amax()
 
