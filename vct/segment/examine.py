@@ -43,11 +43,10 @@ def examine(
     doubt: Tensor | None = None,
 ) -> Examined:
     """Measure one subject; parameters are those of ``measure``."""
-    sums = measure(hu, suv, labels, grid, organs=organs, doubt=doubt)
     return Examined(
-        sums,
+        measure(hu, suv, labels, grid, organs=organs, doubt=doubt),
         suv_voxels(suv, labels, SUV_BIN_EDGES, organs=organs),
-        pet_ct_shift_mm(suv, labels, sums, grid, organs=organs),
+        pet_ct_shift_mm(suv, labels, grid),
     )
 
 

@@ -5,6 +5,7 @@
 Made-up people stand in for cohort and reference: organs follow sex, age, BMI and
 height log-normally, with means, spreads and slopes of healthy adults' order. Every
 fault is planted in one place; detected means that the finding which names it fails.
+A PET against its CT is judged apart, by shifts as they were measured in images.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from vct.seeds import generator
 from vct.validation.comparison import Against, compare
 from vct.validation.duplicates import same_subjects
 from vct.validation.people import MEASURES, Measure, People
-from vct.validation.registration import verdict_of_shift
+from vct.validation.shift_ruler import shift_rates
 from vct.validation.slopes import compare_slopes
 
 if TYPE_CHECKING:
@@ -37,10 +38,6 @@ _SLOPES = {
 }
 _MEN = 0.15  # ln(men / women)
 _SHARED = 0.4  # correlation of a subject's residuals
-# Displacement of the PET towards the head [mm], mean and SD over subjects, as measured
-# in faultless generated images at 4 mm (docs/benchmarks.md).
-_SHIFT_MM = (0.2, 0.45)
-SLICE_MM = 2.0  # the thinnest of the bundled models
 
 Plant = Callable[[People, np.random.Generator], People]
 Named = Callable[["Judged"], bool]
@@ -181,19 +178,6 @@ FAULTS = (
 )
 
 
-def draw_shifts_mm(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Displacement of the PET against the CT of ``n`` faultless scans, (n,)."""
-    return rng.normal(*_SHIFT_MM, n)
-
-
-SHIFT_FAULTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    f"every PET off by a slice of {SLICE_MM:g} mm": lambda mm: mm + SLICE_MM,
-    f"one subject's PET off by a slice of {2 * SLICE_MM:g} mm": lambda mm: np.append(
-        mm[:-1], mm[-1] + 2 * SLICE_MM
-    ),
-}
-
-
 def judge(cohort: People, reference: People) -> Judged:
     """Everything that is judged of a cohort."""
     return Judged(
@@ -213,19 +197,14 @@ def rates(sizes: tuple[int, ...], repetitions: int, seed: int) -> "pd.DataFrame"
 
     rows = []
     for n in sizes:
-        told: dict[str, list[float]] = {
-            name: [] for name in (*(fault.name for fault in FAULTS), *SHIFT_FAULTS)
-        }
+        told: dict[str, list[float]] = {fault.name: [] for fault in FAULTS}
         row_alarms, any_alarms = [], []
         for k in range(repetitions):
             rng = generator(seed, "ruler", n, k)
             reference, cohort = draw_people(rng, REFERENCE_SIZE), draw_people(rng, n)
-            shift_mm = draw_shifts_mm(generator(seed, "ruler/shift", n, k), n)
             share, some = _alarms(judge(cohort, reference))
             row_alarms.append(share)
-            any_alarms.append(some or verdict_of_shift(shift_mm) == "fail")
-            for name, plant in SHIFT_FAULTS.items():
-                told[name].append(verdict_of_shift(plant(shift_mm)) == "fail")
+            any_alarms.append(some)
             for fault in FAULTS:
                 judged = judge(fault.plant(cohort, rng), reference)
                 told[fault.name].append(fault.named(judged))
@@ -235,6 +214,7 @@ def rates(sizes: tuple[int, ...], repetitions: int, seed: int) -> "pd.DataFrame"
                 **{name: float(np.mean(found)) for name, found in told.items()},
                 "rows that fail without a fault": float(np.mean(row_alarms)),
                 "cohorts with any such row": float(np.mean(any_alarms)),
+                **shift_rates(n, repetitions, seed),
             }
         )
     return pd.DataFrame(rows)

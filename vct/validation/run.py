@@ -15,7 +15,7 @@ from vct.validation.demographics import POOL_SIZE, demographic_findings
 from vct.validation.finding import Finding, Kind, write_findings
 from vct.validation.groups import SEXES
 from vct.validation.organs import organ_findings
-from vct.validation.registration import shift_findings
+from vct.validation.registration import shift_finding
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,7 @@ def validate_cohort(
         *organ_findings(cohort, organ_references(), reference_kind=kind),
         *judged_findings(tables, asked),
         *image_findings(cohort),
-        *shift_findings(cohort.images),
+        *filter(None, [shift_finding(cohort.images)]),
     ]
     write_tables(cohort.path, tables)
     write_findings(findings, cohort.path)
