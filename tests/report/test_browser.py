@@ -112,7 +112,8 @@ def test_words_and_verdicts_filter(seen):
     assert tools.get_by_role("status").inner_text() == f"{shown} of {everything} rows"
     tools.locator("input").fill("")
     tools.locator("select").select_option("fail")
-    assert set(column(seen.page, "organ")) == {"liver"}
+    # Spleens were narrowed about the mean of both sexes, so that women's grew.
+    assert set(column(seen.page, "organ")) == {"liver", "spleen"}
     tools.locator("select").select_option("any verdict")
     assert len(column(seen.page, "organ")) == everything
 

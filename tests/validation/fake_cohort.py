@@ -1,11 +1,16 @@
 """A cohort folder with realistic numbers and no model behind it."""
 
 import hashlib
+import io
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pydicom import Dataset, dcmwrite
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
 
 from vct.grid import Grid, whole_body_grid
 from vct.manifest import collect, write_run, write_subject_record
@@ -172,6 +177,35 @@ def measured(rows: list[dict], rng: np.random.Generator) -> Measured:
     return Measured(rows, histograms, image)
 
 
+def header_bytes(subject: pd.Series, modality: str, *, z_mm: float) -> bytes:
+    """A DICOM file without pixels: what readers of headers look at."""
+    started = datetime(2026, 1, 1, 10)
+    header = Dataset()
+    header.Modality = modality
+    header.PatientSex = subject["sex"]
+    header.PatientWeight = f"{subject['weight_kg']:.10g}"
+    header.FrameOfReferenceUID = "2.25.2"
+    header.ImagePositionPatient = [-254, -190, z_mm]
+    if modality == "PT":
+        injected = started - timedelta(minutes=float(subject["uptake_min"]))
+        dose = Dataset()
+        dose.RadionuclideTotalDose = f"{subject['injected_mbq'] * 1e6:.12g}"
+        dose.RadionuclideHalfLife = "6586.2"
+        dose.RadiopharmaceuticalStartDateTime = f"{injected:%Y%m%d%H%M%S.%f}"
+        header.RadiopharmaceuticalInformationSequence = [dose]
+        header.SeriesDate = f"{started:%Y%m%d}"
+        header.SeriesTime = f"{started:%H%M%S}"
+        header.Units, header.DecayCorrection = "BQML", "START"
+        header.CorrectedImage = ["DECY", "ATTN"]
+    header.SOPClassUID, header.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.2", "2.25.3"
+    header.file_meta = FileMetaDataset()
+    header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    header.preamble = b"\0" * 128
+    file = io.BytesIO()
+    dcmwrite(file, header, enforce_file_format=True)
+    return file.getvalue()
+
+
 def write_subject_files(
     out: Path, subject: pd.Series, rng: np.random.Generator
 ) -> None:
@@ -191,7 +225,11 @@ def write_subject_files(
         uid = f"2.25.{int(subject_id[1:])}{index}"
         n = 1 if modality == "SEG" else 2
         for number in range(1, n + 1):
-            data = f"{subject_id} {modality} {number}".encode()
+            data = (
+                f"{subject_id} SEG {number}".encode()
+                if modality == "SEG"
+                else header_bytes(subject, modality, z_mm=4.0 * number)
+            )
             relative = f"{modality}/{number:04d}.dcm"
             (folder / relative).write_bytes(data)
             instances.append(

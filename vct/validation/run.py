@@ -14,6 +14,7 @@ from vct.validation.consistency import file_findings, image_findings
 from vct.validation.demographics import POOL_SIZE, demographic_findings
 from vct.validation.finding import Finding, Kind, write_findings
 from vct.validation.groups import SEXES
+from vct.validation.headers import header_findings
 from vct.validation.organs import organ_findings
 from vct.validation.registration import shift_finding
 
@@ -56,6 +57,7 @@ def validate_cohort(
     tables = comparison_tables(cohort, asked, kind=kind)
     findings = [
         *file_findings(cohort, hashes=hashes),
+        *header_findings(cohort),
         *_demographics(cohort),
         *organ_findings(cohort, organ_references(), reference_kind=kind),
         *judged_findings(tables, asked),
