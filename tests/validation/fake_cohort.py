@@ -174,6 +174,7 @@ def measured(rows: list[dict], rng: np.random.Generator) -> Measured:
         f"pet_shift_{axis}_mm": float(rng.normal(0, sd_mm))
         for axis, sd_mm in (("z", 0.5), ("y", 0.3), ("x", 0.3))
     }
+    image["trunk_length_mm"] = float(rng.normal(620, 30))
     return Measured(rows, histograms, image)
 
 

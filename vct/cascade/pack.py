@@ -67,7 +67,7 @@ def unpack(data: np.ndarray, grid: Grid, organs: OrganList | None) -> Unpacked:
 
     step = take(np.float64, (grid.shape[0],))
     clipped = int(take(np.int64, (1,))[0])
-    layout = examined_layout(organs) if organs else []
+    layout = examined_layout(organs, grid) if organs else []
     examined = [take(dtype, shape) for dtype, shape in layout]
     ct = take(np.uint16, grid.shape)
     pet = take(np.uint16, grid.shape)

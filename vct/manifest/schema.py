@@ -78,6 +78,9 @@ IMAGES: dict[str, Column] = {
     ),
     "pet_shift_y_mm": Column("float64", "mm", "Likewise, towards the back"),
     "pet_shift_x_mm": Column("float64", "mm", "Likewise, towards the left"),
+    "trunk_length_mm": Column(
+        "float64", "mm", "From the top of the femurs to the top of the lungs"
+    ),
 }
 
 SUV_HISTOGRAMS: dict[str, Column] = {

@@ -16,6 +16,7 @@ from vct.anatomy import CURRENT_LIST, OrganList
 from vct.grid import Grid
 from vct.measured import SUV_BIN_EDGES, Measured
 from vct.segment.distribution import suv_voxels
+from vct.segment.extent import trunk_length_mm, voxels_by_slice
 from vct.segment.measure import COLUMNS, measure, measured
 from vct.segment.rows import IN_FIELD, OK, organ_rows
 from vct.segment.shift import pet_ct_shift_mm
@@ -25,11 +26,13 @@ class Examined(NamedTuple):
     """Measures on the device; a batch has one more axis in front.
 
     ``sums`` float64 (rows, columns) of ``measure``; ``suv_voxels`` int32 (organs and
-    groups, bins) of ``suv_voxels``; ``pet_shift_mm`` float64 (3,).
+    groups, bins) of ``suv_voxels``; ``voxels_by_slice`` int32 (organs, k);
+    ``pet_shift_mm`` float64 (3,).
     """
 
     sums: Tensor
     suv_voxels: Tensor
+    voxels_by_slice: Tensor
     pet_shift_mm: Tensor
 
 
@@ -46,6 +49,7 @@ def examine(
     return Examined(
         measure(hu, suv, labels, grid, organs=organs, doubt=doubt),
         suv_voxels(suv, labels, SUV_BIN_EDGES, organs=organs),
+        voxels_by_slice(labels, organs=organs),
         pet_ct_shift_mm(suv, labels, grid),
     )
 
@@ -56,12 +60,13 @@ def stacked(parts: Sequence[Examined]) -> Examined:
 
 
 def examined_layout(
-    organs: OrganList,
+    organs: OrganList, grid: Grid
 ) -> list[tuple[type[np.generic], tuple[int, ...]]]:
     """Type and shape of each of one subject's tensors, in the order of ``Examined``."""
     return [
         (np.float64, (len(measured(organs)), len(COLUMNS))),
         (np.int32, (len(organs.rows), len(SUV_BIN_EDGES))),
+        (np.int32, (len(organs.organs), grid.shape[0])),
         (np.float64, (3,)),
     ]
 
@@ -83,7 +88,7 @@ def told(
     organs, sex, error_per_doubt
         Of ``organ_rows``.
     """
-    sums, voxels, shift_mm = arrays
+    sums, voxels, slices, shift_mm = arrays
     rows = organ_rows(
         sums.tolist(), grid, organs=organs, sex=sex, error_per_doubt=error_per_doubt
     )
@@ -97,4 +102,5 @@ def told(
         f"pet_shift_{axis}_mm": float(mm)
         for axis, mm in zip("zyx", shift_mm, strict=True)
     }
+    image["trunk_length_mm"] = trunk_length_mm(slices, grid, organs=organs)
     return Measured([asdict(row) for row in rows], histograms, image)

@@ -31,6 +31,7 @@ def image_findings(cohort: Cohort) -> list[Finding]:
     )
     findings = [_mass_share(table, sex) for sex in ("F", "M")]
     findings += [_trend(table, *trend) for trend in _TRENDS]
+    findings.append(_length(cohort))
     findings.append(_clipping(cohort))
     findings.append(_copies(cohort))
     return [finding for finding in findings if finding is not None]
@@ -100,6 +101,28 @@ def _trend(
         interval=interval,
         statistic="r",
         organ=organ,
+    )
+
+
+def _length(cohort: Cohort) -> Finding | None:
+    """Correlation of the length of the trunk with height."""
+    rows = cohort.images.merge(cohort.subjects, on="subject_id")
+    found = correlation(
+        rows["trunk_length_mm"].to_numpy(float), rows["height_m"].to_numpy(float)
+    )
+    if found is None:
+        return None
+    r, interval = found
+    return _descriptive(
+        "image/length-height",
+        "Length from hips to lung tops and height: Pearson's r",
+        "trunk_length_mm",
+        "all",
+        int(rows["trunk_length_mm"].notna().sum()),
+        r,
+        interval=interval,
+        statistic="r",
+        source="organs that the segmenter found in the CT",
     )
 
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,14 +13,13 @@ from vct.cascade import Cascade
 from vct.cascade.encode import decode
 from vct.cascade.quantize import CT_OFFSET_HU, quantize_ct, quantize_suv
 from vct.grid import Grid
+from vct.segment.extent import ends_mm, voxels_by_slice
 from vct.segment.measure import measure
 from vct.segment.rows import organ_rows
 from vct.training.agreement.embedding import embedded
 from vct.training.agreement.members import Member
 
 Rows = list[dict[str, Any]]
-# Slices below and above which 2 % of an organ lie, so that stray voxels move no end.
-_END_SHARE = 0.02
 
 
 @torch.inference_mode()
@@ -101,26 +99,14 @@ def organ_ends_mm(
 
     Ends are where 2 % of the voxels lie beyond, to a fraction of a slice.
     """
-    size = int(max(organ.label for organ in organs.organs)) + 1
-    k = labels.shape[0]
-    slices = torch.arange(k, device=labels.device)[:, None, None] * size
-    flat = (labels.long() + slices).flatten()
-    counts = torch.bincount(flat, minlength=k * size).reshape(k, size).cpu().numpy()
-    label_of = {organ.name: organ.label for organ in organs.organs}
-    return {
-        row: _ends(counts[:, [label_of[p] for p in organs.parts(row)]].sum(1), grid)
-        for row in organs.rows
-    }
-
-
-def _ends(profile: np.ndarray, grid: Grid) -> dict[str, float]:
-    total = profile.sum()
-    if total == 0:
-        return {"z_low_mm": math.nan, "z_high_mm": math.nan}
-    edges = grid.origin_mm[0] + grid.spacing_mm[0] * (np.arange(len(profile) + 1) - 0.5)
-    share = np.concatenate([[0.0], np.cumsum(profile) / total])
-    low, high = np.interp([_END_SHARE, 1 - _END_SHARE], share, edges)
-    return {"z_low_mm": float(low), "z_high_mm": float(high)}
+    profiles = voxels_by_slice(labels, organs=organs).cpu().numpy()
+    names = [organ.name for organ in organs.organs]
+    found = {}
+    for row in organs.rows:
+        parts = [names.index(part) for part in organs.parts(row)]
+        low, high = ends_mm(profiles[parts].sum(axis=0), grid)
+        found[row] = {"z_low_mm": low, "z_high_mm": high}
+    return found
 
 
 def _stored(encoded: Tensor) -> tuple[Tensor, Tensor]:
