@@ -18,7 +18,7 @@ _AXES = ("z", "y", "x")
 # docs/explanation/validation.md.
 MEAN_BOUND_MM = 1.0
 # One subject from the cohort's median: half of a slice of 4 mm. The furthest of the
-# faultless subjects measured lies at half of that.
+# faultless subjects measured lies at 1.1 mm.
 SUBJECT_BOUND_MM = 2.0
 # A cohort that learned from patients who moved between CT and PET spreads more: there,
 # only what no normal law explains is far.
