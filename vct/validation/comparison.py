@@ -47,7 +47,7 @@ FEWEST = 20  # values a side below which nothing is judged
 TOO_FEW = f" Fewer than {FEWEST} values: not judged."
 _JUDGED = ("volume_ml", "suv_mean")  # HU has no meaningful zero
 _DISTANCES = ("ks", "p_ks", "wasserstein", "p_wasserstein")
-_DISTRIBUTIONS_OF = ("all", "sex", "diagnosis")  # permutations take their time
+_DISTRIBUTIONS_OF = ("all", "sex", "age", "bmi", "diagnosis")  # permuting takes time
 _FAMILIES = (("all",), ("sex",))  # kinds adjusted together; the others are one more
 
 
