@@ -1,6 +1,6 @@
 """Everything measured in one subject's images, on their device, and told on the host.
 
-On the device it is three tensors, which travel to the host with the images; on the host
+On the device it is a few tensors, which travel to the host with the images; on the host
 they become rows of tables.
 """
 

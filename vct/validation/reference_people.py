@@ -13,7 +13,6 @@ class Ages:
 
     edges_years: tuple[float, ...]
     counts: dict[str, tuple[int, ...]]
-    source: str
 
 
 @dataclass(frozen=True)
@@ -74,13 +73,7 @@ def autopet_ages() -> Ages:
     return Ages(
         tuple(block["age_edges_years"]),
         {sex: tuple(counts) for sex, counts in block["age_counts"].items()},
-        block["source"],
     )
-
-
-def hedypet_ages_told() -> str:
-    """How hedyPET tells ages."""
-    return "ages in bands of 18-34, 35-49, 50-69 and 70-99 years"
 
 
 def _autopet_people(block: dict) -> str:
@@ -97,7 +90,8 @@ def _hedypet_people(block: dict) -> str:
             ("men", block["people"]["M"]),
         )
     ]
-    return f"healthy adults, {' and '.join(parts)}; {hedypet_ages_told()}"
+    bands = "ages in bands of 18-34, 35-49, 50-69 and 70-99 years"
+    return f"healthy adults, {' and '.join(parts)}; {bands}"
 
 
 def _drawn_from(block: dict) -> str:
