@@ -19,7 +19,8 @@ class Measured:
     organs
         Rows of organs.parquet.
     suv_voxels
-        Organ → voxels in each bin of ``SUV_BIN_EDGES``; refused organs have none.
+        Organ → voxels in each bin of ``SUV_BIN_EDGES`` [g/mL], as many numbers as there
+        are bins; refused organs have none.
     image
         Row of images.parquet.
     """

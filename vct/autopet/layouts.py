@@ -33,7 +33,7 @@ class Found:
         Cases of the challenge: case → its files by ``_0000``, ``_0001``, ``label``.
     tables
         Clinical metadata.
-    unreadable
+    problems
         Folders that cannot be listed, and second copies of a case.
     """
 
@@ -42,7 +42,7 @@ class Found:
     nifti: dict[Path, dict[str, Path]] = field(default_factory=dict)
     nnunet: dict[str, dict[str, Path]] = field(default_factory=dict)
     tables: list[Path] = field(default_factory=list)
-    unreadable: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
 
     @property
     def empty(self) -> bool:
@@ -56,7 +56,7 @@ def find_layouts(root: Path) -> Found:
     seen: set[Path] = set()
 
     def unreadable(error: OSError) -> None:
-        found.unreadable.append(Problem(Path(error.filename), str(error.strerror)))
+        found.problems.append(Problem(Path(error.filename), str(error.strerror)))
 
     for name, inner, names in os.walk(root, onerror=unreadable, followlinks=True):
         folder = Path(name)
@@ -97,7 +97,7 @@ def _add_channel(found: Found, case: str, channel: str, path: Path) -> None:
         files[channel] = path
     else:
         reason = f"not read: case {case} lies in {known.parent} already"
-        found.unreadable.append(Problem(path, reason))
+        found.problems.append(Problem(path, reason))
 
 
 def _nifti_stem(name: str) -> str | None:

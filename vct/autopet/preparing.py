@@ -20,7 +20,7 @@ from vct.autopet.prepared import (
     write_settings,
     write_study,
 )
-from vct.autopet.processes import NoItemCanError, each_in_a_process
+from vct.autopet.processes import EveryItemFailsError, each_in_a_process
 from vct.autopet.study import Study, StudyReport
 from vct.autopet.survey import Survey
 from vct.errors import VctError
@@ -256,7 +256,7 @@ def _writing_to(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise NoItemCanError(
+        raise EveryItemFailsError(
             f"{out} cannot be written: {error.strerror or error}. Mend that and run "
             "the same line again: studies that were prepared are kept."
         ) from error

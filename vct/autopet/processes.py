@@ -15,7 +15,7 @@ from vct.errors import VctError
 Item = TypeVar("Item")
 
 
-class NoItemCanError(VctError):
+class EveryItemFailsError(VctError):
     """What failed will fail for every item: a full disk."""
 
 
@@ -81,7 +81,7 @@ def _tried(work: Callable[[Any], Any], item: Any) -> Ended:
     try:
         return Ended(work(item), None)
     except Exception as error:
-        return Ended(None, told(error), isinstance(error, NoItemCanError))
+        return Ended(None, told(error), isinstance(error, EveryItemFailsError))
 
 
 def told(error: Exception) -> str:

@@ -77,7 +77,7 @@ class Survey:
                 f"{root} holds no layout of AutoPET: neither DICOM files, nor folders "
                 "with SUV.nii.gz and CT.nii.gz, nor imagesTr/CASE_0000.nii.gz."
             )
-        self.problems = list(self.found.unreadable)
+        self.problems = list(self.found.problems)
         self._tables = [DemographicsTable(demographics)] if demographics else []
         self._add_found_tables(demographics)
         self._dicom = dicom

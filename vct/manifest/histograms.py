@@ -56,9 +56,10 @@ def write_histograms(
 def read_shares(
     out: Path, organs: Sequence[str]
 ) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Subject, organ and share of the organ's voxels in each SUV bin, row by row.
+    """Subject, organ and share of the organ's voxels in each bin, row by row.
 
-    Nothing for a cohort of a vct that kept no histograms.
+    Shares are (bins,) of ``SUV_BIN_EDGES`` [g/mL] and sum to 1. Nothing for a cohort of
+    a vct that kept no histograms.
 
     Raises
     ------
