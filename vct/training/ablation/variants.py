@@ -141,6 +141,9 @@ def base_rows(shape: tuple[int, int, int] = (72, 24, 32)) -> list[BaseRow]:
         ),
         BaseRow("haar", "Haar tokens", BaseVariant("haar", architecture, haar=True)),
     ]
+    # 0.07 stands for 0.2 at 8 mm, where the bundled models end.
+    early = StageSampler("heun", 15, 0.07, 200.0)
+    rows.append(BaseRow("ends_early", "sampled to σ 0.07, 15 steps", default, early))
     for steps in (6, 9, 12, 27):
         how = StageSampler("heun", steps, 0.01, 200.0)
         rows.append(BaseRow(f"heun_{steps}", f"Heun, {steps} steps", default, how))
