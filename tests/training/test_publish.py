@@ -14,14 +14,21 @@ from typer.testing import CliRunner
 
 from tests.cascade.tiny import write_tiny_model
 from tests.training.prepared_folder import phantom, write_prepared
-from vct.cascade import Cascade
+from vct.cascade import Cascade, StageSampler
 from vct.cascade.encode import CT_RANGE_HU
 from vct.cli import app
 from vct.errors import ModelError
 from vct.manifest import Cohort
 from vct.models import ModelCard, find_model
 from vct.report.methods import statements
-from vct.training.card import PHANTOMS, FinishedStage, provenance_of
+from vct.training.card import (
+    BASE_SAMPLER,
+    PHANTOMS,
+    SUPERRES_SAMPLER,
+    VERSION,
+    FinishedStage,
+    provenance_of,
+)
 from vct.training.config import CONFIGS, load_config
 from vct.training.publish import publish
 from vct.validation.run import reference_kind
@@ -109,6 +116,14 @@ def test_the_card_says_whom_it_learned_from(model: ModelCard) -> None:
     assert fine["written_slices"] == [0, 72]
     assert (coarse["config"], coarse["samples"]) == ("tiny-base", 200)
     assert model.ranges["weight_kg"] == (60.0, 90.0)
+
+
+@pytest.mark.parametrize("name", ["whole-body-4mm", "whole-body-2mm"])
+def test_bundled_models_sample_as_publishing_says(name: str) -> None:
+    card = find_model(name)
+    assert card.version == VERSION
+    assert StageSampler(**card.base["sampler"]) == BASE_SAMPLER
+    assert StageSampler(**card.superres["sampler"]) == SUPERRES_SAMPLER
 
 
 def test_the_report_says_so_too(model: ModelCard, tmp_path: Path) -> None:

@@ -8,16 +8,14 @@ moved.
 import torch
 from torch import Tensor
 
-from vct.cascade import Cascade, StageSampler
+from vct.cascade import Cascade
 from vct.cascade.cascade import best_precision
 from vct.cascade.resample import coarsen
 from vct.cascade.stage import load_base, load_superres
 from vct.training.cache import PhantomCache
+from vct.training.card import AUGMENTATION, BASE_SAMPLER, SUPERRES_SAMPLER
 from vct.training.config import TrainingConfig
 from vct.training.superres import repaired
-
-_AUGMENTATION = 0.1
-_SUPERRES_SAMPLER = StageSampler("dpmpp2m", 6, 0.02, 15.0)
 
 
 @torch.no_grad()
@@ -49,9 +47,9 @@ def passed_ct(
         load_base(config.base_weights),
         load_superres(config.superres_weights),
         None,
-        base_sampler=StageSampler(),
-        superres_sampler=_SUPERRES_SAMPLER,
-        augmentation=_AUGMENTATION,
+        base_sampler=BASE_SAMPLER,
+        superres_sampler=SUPERRES_SAMPLER,
+        augmentation=AUGMENTATION,
         plan=None,
         grid=cache.grid,
         device=where,
