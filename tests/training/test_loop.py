@@ -69,11 +69,12 @@ def base_config(folder: Path, *, batch: int = 2, every: int = 1, **text: str) ->
     return path
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 def test_a_killed_run_goes_on_as_if_it_had_not_been(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str
 ) -> None:
     """Killed after step 12, with a checkpoint of step 9, amid a line of the log."""
-    config = base_config(tmp_path, every=4)
+    config = base_config(tmp_path, every=4, batch_size=f"optimizer: {optimizer}")
     train("base", config, out=tmp_path / "whole", log=quiet)
 
     class Killed(Exception):  # noqa: N818

@@ -76,8 +76,12 @@ TrainingData = Annotated[
 
 
 class Optimization(_Strict):
-    """AdamW with warm-up, a flat part, and a linear decay to zero at the end."""
+    """Warm-up, a flat part, and a linear decay to zero at the end.
 
+    ``optimizer`` is AdamW for all weights, or Muon for the inner convolutions.
+    """
+
+    optimizer: Literal["adamw", "muon"] = "adamw"
     batch_size: int = Field(default=8, gt=0)
     accumulate: int = Field(default=1, gt=0)
     learning_rate: float = Field(default=5e-4, gt=0)

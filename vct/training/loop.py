@@ -17,6 +17,7 @@ from vct.diffusion.ema import Ema
 from vct.errors import SpecError
 from vct.training.config import Optimization, TrainingConfig, told_apart
 from vct.training.draws import Draws
+from vct.training.optimizer import optimizers_of
 from vct.training.parallel import Place, agree, leave
 from vct.training.schedule import RunState, Schedule
 from vct.training.stats import Log, Stats
@@ -111,9 +112,7 @@ class _Run:
         self.ema = Ema(task.stage, decay=how.ema_decay)
         self.model = _LossModule(task)
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=how.learning_rate, weight_decay=how.weight_decay
-        )
+        self.optimizers = optimizers_of(task.stage, how)
         out.mkdir(parents=True, exist_ok=True)
         self.checkpoint = out / "checkpoint.pt"
         self._sums: Tensor | None = None
@@ -138,8 +137,9 @@ class _Run:
         """One step of the optimizer, over all processes and accumulated batches."""
         how, world = self.how, self.place.world
         self.rate = self.schedule.rate(share)
-        for group in self.optimizer.param_groups:
-            group["lr"] = how.learning_rate * self.rate
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = how.learning_rate * self.rate
         for micro in range(how.accumulate):
             last = micro == how.accumulate - 1
             sync = nullcontext() if last or world == 1 else self.watched.no_sync()  # type: ignore[operator]
@@ -149,8 +149,9 @@ class _Run:
             (loss.mean() / how.accumulate).backward()
             self.stats.add(loss.detach(), log_sigma.detach())
         self.norm = nn.utils.clip_grad_norm_(self.parameters, how.gradient_norm)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
         self.ema.update(self.task.stage)
         self.state.steps += 1
         self.state.samples += self.samples_a_step
@@ -198,7 +199,7 @@ class _Run:
                 "stage": self.task.stage.state_dict(),
                 "ema": self.ema.module.state_dict(),
                 "ema_steps": self.ema.steps,
-                "optimizer": self.optimizer.state_dict(),
+                "optimizers": [o.state_dict() for o in self.optimizers],
                 "stats": sums,
                 "config": self.told_apart,
             },
@@ -217,7 +218,8 @@ class _Run:
         self.task.stage.load_state_dict(saved["stage"])
         self.ema.module.load_state_dict(saved["ema"])
         self.ema.steps = saved["ema_steps"]
-        self.optimizer.load_state_dict(saved["optimizer"])
+        for optimizer, state in zip(self.optimizers, saved["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
         self._sums = saved.get("stats")
 
     def _check_config(self, before: dict[str, Any]) -> None:
