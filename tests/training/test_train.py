@@ -140,6 +140,17 @@ def test_data_may_lie_elsewhere_than_the_config_says(tmp_path: Path) -> None:
     assert (phantoms.folder, phantoms.subjects) == (tmp_path, 2000)
 
 
+def test_a_stage_may_train_on_some_of_the_phantoms(tmp_path: Path) -> None:
+    path = config_file(tmp_path, "base", samples=4)
+    path.write_text(path.read_text().replace("subjects: 4", "subjects: 4, train_on: 3"))
+    train("base", path, out=tmp_path / "run", log=quiet)
+    rendered = sorted(p.name[:6] for p in tmp_path.rglob("*.encoded.npy"))
+    assert rendered == [f"{n:06d}" for n in (0, 1, 2, 4, 5, 6)]
+    path.write_text(path.read_text().replace("train_on: 3", "train_on: 5"))
+    with pytest.raises(SpecError, match="train_on 5 is more than the 4 subjects"):
+        load_config(path, "base")
+
+
 def test_a_preset_is_found_by_its_name_and_a_typo_is_told(tmp_path: Path) -> None:
     assert find_config("paper-base") == CONFIGS / "paper-base.yaml"
     assert find_config(tmp_path / "mine.yaml") == tmp_path / "mine.yaml"

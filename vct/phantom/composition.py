@@ -72,6 +72,7 @@ def build_frame(anatomy: Any) -> Frame:
     torso += 43.0 * latents.get("torso_length", 0.0)
     frame = Frame(sex, float(np.clip(torso, 500, 800)), latents, sizes)
     frame.volumes_ml = dict(anatomy.volumes_ml)
+    frame.bone_factors = dict(getattr(anatomy, "bone_factors", {}))
     _vary_sizes(frame)
     _fit_composition(frame)
     frame.marks = _marks(frame)

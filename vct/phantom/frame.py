@@ -23,10 +23,19 @@ class Frame:
     outline: Profiles = field(init=False)
     marks: dict[str, float] = field(init=False)
     volumes_ml: dict[str, float] = field(default_factory=dict)
+    bone_factors: dict[str, float] = field(default_factory=dict)
 
     def at(self, name: str) -> float:
         """A shape latent, 0 where the anatomy names none."""
         return self.latents.get(name, 0.0)
+
+    def bone(self, name: str) -> float:
+        """Factor on the volume of a bone at its length, 1 where none is named."""
+        return self.bone_factors.get(name, 1.0)
+
+    def bone_girth(self, name: str) -> float:
+        """Factor on the half breadths and radii of a bone."""
+        return math.sqrt(self.bone(name))
 
     def level(self, u: float) -> float:
         """Height z of a share of the torso length below the lung top [mm]."""

@@ -50,10 +50,13 @@ def _paint_skull(c: Canvas, f: Frame) -> None:
     if c.empty(box):
         return
     p = c.points(box)
-    shell = torch.minimum(_cranium(f, p, 8.0 * s), _fossa(f, p, 7.0 * s))
+    v, girth = f.bone("skull"), f.bone_girth("skull")
+    outer = 8.0 * s + 6.2 * (v - 1.0)
+    shell = torch.minimum(_cranium(f, p, outer), _fossa(f, p, outer - 1.0))
     c.paint("skull_cortex", shell, box)
-    c.paint("skull_marrow", shell + 2.6, box)
-    c.paint("skull_cortex", shell + 5.2, box)
+    c.paint("skull_marrow", shell + 2.6 * v, box)
+    c.paint("skull_cortex", shell + 5.2 * v, box)
+    _paint_base(c, f, p, box, girth)
     inner = torch.minimum(_cranium(f, p, 1.8), _fossa(f, p, 1.5))
     c.paint("cerebrospinal_fluid", inner, box)
     # Face: cheekbones and upper jaw about the sinuses, then the mandible.
@@ -75,7 +78,8 @@ def _paint_skull(c: Canvas, f: Frame) -> None:
     for side in (1, -1):
         angle = head_point(f, side * 46, -32, -92)
         top = head_point(f, side * 52, -18, -46)
-        d = torch.minimum(capsule(p, chin, angle, 10, 8), capsule(p, angle, top, 8, 6))
+        body = capsule(p, chin, angle, 10 * girth, 8 * girth)
+        d = torch.minimum(body, capsule(p, angle, top, 8 * girth, 6 * girth))
         halves.append(d)
     jaw = torch.minimum(*halves)
     c.paint("face_bone", jaw, box, hu=900.0)
@@ -83,6 +87,21 @@ def _paint_skull(c: Canvas, f: Frame) -> None:
     teeth = ellipsoid(p, head_point(f, 0, -74, -86), (27, 24, 9), turn)
     inner = ellipsoid(p, head_point(f, 0, -64, -86), (20, 24, 14), turn)
     c.paint("face_bone", torch.maximum(teeth, -inner), box, hu=1300.0)
+
+
+def _paint_base(c: Canvas, f: Frame, p: Points, box, girth: float) -> None:
+    """Petrous bones with their mastoids, under the brain, which is painted later."""
+    for side in (1, -1):
+        ear = head_point(f, side * 55, 18, -54)
+        petrous = capsule(
+            p, head_point(f, side * 16, -2, -52), ear, 9 * girth, 12 * girth
+        )
+        mastoid = capsule(
+            p, ear, head_point(f, side * 52, 24, -72), 12 * girth, 7 * girth
+        )
+        d = torch.minimum(petrous, mastoid)
+        c.paint("skull_cortex", d, box)
+        c.paint("skull_marrow", mastoid + 3.0, box)
 
 
 def _folds(f: Frame, p: Points) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""From clean HU and SUV to what a scanner shows: texture, blur and noise."""
+"""From clean HU and SUV to what a scanner shows: breathing, blur and noise."""
 
 from __future__ import annotations
 
@@ -10,8 +10,15 @@ from torch import Tensor
 
 PET_FWHM_MM = 5.5
 PET_NOISE_FWHM_MM = 6.5
-CT_NOISE_FWHM_MM = 3.0
+# CT noise has a fine and a wide part; the wide part's share of the variance is told at
+# NOISE_STEP_MM. Set so that neighbors correlate by 0.3 at 2 and at 4 mm, with texture.
+CT_FINE_FWHM_MM = 1.7
+CT_WIDE_FWHM_MM = 5.5
+CT_WIDE_SHARE = 0.25
 NOISE_STEP_MM = 4.0  # levels of noise are told at this voxel size
+REFERENCE_MBQ_PER_KG = 4.0  # and at this dose, the middle of the trained protocol
+COUNTS_FWHM_MM = 16.0  # activity that far around adds to a voxel's noise
+LARGEST_VARIANCE = 0.5  # of count noise over the mean squared
 
 
 def _normal(shape, generator: torch.Generator, device: torch.device) -> Tensor:
@@ -33,7 +40,11 @@ def kernel_1d(fwhm_mm: float, step_mm: float) -> list[float]:
 
 def blurred(image: Tensor, fwhm_mm: float, step_mm: float) -> Tensor:
     """Gaussian blur along all axes; beyond the field counts as the field's edge."""
-    taps = kernel_1d(fwhm_mm, step_mm)
+    return weighted(image, kernel_1d(fwhm_mm, step_mm))
+
+
+def weighted(image: Tensor, taps: list[float]) -> Tensor:
+    """Symmetric weights along each axis; beyond the field counts as its edge."""
     n = len(taps) // 2
     for axis in range(3):
         size = image.shape[axis]
@@ -60,47 +71,28 @@ def noise_ratio(fwhm_mm: float, step_mm: float) -> float:
     A voxel holds the mean of a field of Gaussian correlation over its box, so that
     coarse voxels of a fine image are as noisy as coarse voxels rendered.
     """
-
-    def variance(step: float) -> float:  # of means along one axis
-        a = step / (2 * fwhm_mm / 2.3548)
-        return (math.sqrt(math.pi) * a * math.erf(a) + math.exp(-a * a) - 1) / a**2
-
-    return (variance(step_mm) / variance(NOISE_STEP_MM)) ** 1.5
+    return (
+        _box_variance(fwhm_mm, step_mm) / _box_variance(fwhm_mm, NOISE_STEP_MM)
+    ) ** 1.5
 
 
-def smooth_field(
-    shape: tuple[int, int, int],
-    step_mm: float,
-    node_mm: float,
-    generator: torch.Generator,
-    device: torch.device,
-) -> Tensor:
-    """Random field of about unit SD, correlated over ``node_mm``.
+def _box_variance(fwhm_mm: float, step_mm: float) -> float:
+    """Variance of means along one axis, of a field of unit variance."""
+    a = step_mm / (2 * fwhm_mm / 2.3548)
+    return (math.sqrt(math.pi) * a * math.erf(a) + math.exp(-a * a) - 1) / a**2
 
-    The nodes are drawn by millimeters, so that two grids over one field of view
-    get the same field from the same stream.
+
+def neighbor_kernel(fwhm_mm: float, step_mm: float) -> list[float]:
+    """Three taps that make of white noise what means over boxes are.
+
+    Unit SD; neighbors correlate as means over boxes of a field of Gaussian correlation
+    do. For fields narrower than about a voxel, beyond which three taps fall short.
     """
-    nodes = tuple(round(n * step_mm / node_mm) + 1 for n in shape)
-    coarse = _normal(nodes, generator, device)[None, None]
-    fine = torch.nn.functional.interpolate(
-        coarse, size=shape, mode="trilinear", align_corners=True
-    )
-    return fine[0, 0] * 1.5
-
-
-def textured(
-    hu: Tensor, suv: Tensor, step_mm: float, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """Slow variation within tissue: ±4 % of SUV, a few HU, more in the lungs."""
-    shape = (hu.shape[0], hu.shape[1], hu.shape[2])
-    wide = smooth_field(shape, step_mm, 24.0, generator, hu.device)
-    fine = smooth_field(shape, step_mm, 8.0, generator, hu.device)
-    suv = suv * (1 + 0.03 * wide + 0.04 * fine)
-    air = ((-850 - hu) / 100).clamp(0, 1)
-    lung = ((-400 - hu) / 200).clamp(0, 1) * (1 - air)
-    soft = ((hu + 200) / 100).clamp(0, 1)
-    hu = hu + lung * (14 * wide + 22 * fine) + soft * (1.5 * wide + 4.0 * fine)
-    return hu, suv
+    one, two = (_box_variance(fwhm_mm, n * step_mm) for n in (1, 2))
+    correlation = min(2 * two / one - 1, 0.7)
+    side = (1 - math.sqrt(1 - 2 * correlation**2)) / (2 * correlation)
+    middle = 1 / math.sqrt(1 + 2 * side**2)
+    return [side * middle, middle, side * middle]
 
 
 def breathed(suv: Tensor, z_mm: np.ndarray, dome_mm: float, shift_mm: float) -> Tensor:
@@ -132,19 +124,53 @@ def breathed(suv: Tensor, z_mm: np.ndarray, dome_mm: float, shift_mm: float) -> 
 def pet_noised(
     suv: Tensor, step_mm: float, cov: float, liver_suv: float, generator
 ) -> Tensor:
-    """Count noise: variance grows with activity.
+    """Count noise: log-normal of mean one, variance growing with activity.
 
-    ``cov`` is the coefficient of variation at the liver's SUV in voxels of
-    ``NOISE_STEP_MM``.
+    Pictures of expectation maximization scatter log-normally (Barrett, Wilson and
+    Tsui, Phys Med Biol 1994;39:833). ``cov`` is the coefficient of variation at the
+    liver's SUV in voxels of ``NOISE_STEP_MM``.
     """
     cov *= noise_ratio(PET_NOISE_FWHM_MM, step_mm)
     white = _normal(suv.shape, generator, suv.device)
     grain = blurred(white, PET_NOISE_FWHM_MM, step_mm)
-    grain /= noise_gain(PET_NOISE_FWHM_MM, step_mm)
     # Attenuation correction lifts noise in the middle of large bodies; the mean
     # over the neighborhood stands for the counts behind a voxel.
-    around = blurred(suv, 16.0, step_mm) * 0.5 + suv * 0.5 + 0.02
-    return (suv + cov * (liver_suv * around).sqrt() * grain).clamp_min_(0.0)
+    variance = around(suv, step_mm).mul_(0.5).add_(suv, alpha=0.5).add_(0.02)
+    variance *= cov**2 * liver_suv
+    variance /= suv.square().add_(1e-6)
+    variance.clamp_max_(LARGEST_VARIANCE).log1p_()
+    grain *= variance.sqrt().div_(noise_gain(PET_NOISE_FWHM_MM, step_mm))
+    return grain.sub_(variance, alpha=0.5).exp_().mul_(suv)
+
+
+def around(suv: Tensor, step_mm: float) -> Tensor:
+    """Mean over the neighborhood, worked out on voxels of about 8 mm."""
+    factor = max(1, round(8.0 / step_mm))
+    pooled = torch.nn.functional.avg_pool3d(
+        suv[None], factor, ceil_mode=True, count_include_pad=False
+    )
+    smooth = blurred(pooled[0], COUNTS_FWHM_MM, factor * step_mm)
+    fine = torch.nn.functional.interpolate(
+        smooth[None, None], scale_factor=factor, mode="trilinear"
+    )
+    k, j, i = suv.shape
+    return fine[0, 0, :k, :j, :i].contiguous()
+
+
+def dose_factor(injected_mbq_per_kg: float) -> float:
+    """Noise at a dose over noise at the reference: counts grow with the dose.
+
+    Raises
+    ------
+    ValueError
+        If the dose is not positive.
+    """
+    if not injected_mbq_per_kg > 0:
+        raise ValueError(
+            f"injected_mbq_per_kg is {injected_mbq_per_kg}: the noise of a PET needs "
+            "a positive dose, such as 4.0"
+        )
+    return math.sqrt(REFERENCE_MBQ_PER_KG / injected_mbq_per_kg)
 
 
 def ct_noised(hu: Tensor, step_mm: float, sd_hu: float, generator) -> Tensor:
@@ -152,11 +178,14 @@ def ct_noised(hu: Tensor, step_mm: float, sd_hu: float, generator) -> Tensor:
 
     ``sd_hu`` stands for voxels of ``NOISE_STEP_MM``.
     """
-    sd_hu *= noise_ratio(CT_NOISE_FWHM_MM, step_mm)
-    white = _normal(hu.shape, generator, hu.device)
-    # Neighbors correlate as means over boxes do: 0.27 at 4 mm.
-    fwhm_mm = max(CT_NOISE_FWHM_MM, 0.975 * step_mm)
-    grain = blurred(white, fwhm_mm, step_mm)
-    grain /= noise_gain(fwhm_mm, step_mm)
-    weight = 0.35 + 0.65 * ((hu + 950) / 500).clamp(0, 1)
-    return (hu + sd_hu * weight * grain).clamp_(-1024.0, 3071.0)
+    fine = _normal(hu.shape, generator, hu.device)
+    fine = weighted(fine, neighbor_kernel(CT_FINE_FWHM_MM, step_mm))
+    wide = blurred(
+        _normal(hu.shape, generator, hu.device), CT_WIDE_FWHM_MM, step_mm
+    )
+    sd_fine = math.sqrt(1 - CT_WIDE_SHARE) * noise_ratio(CT_FINE_FWHM_MM, step_mm)
+    sd_wide = math.sqrt(CT_WIDE_SHARE) * noise_ratio(CT_WIDE_FWHM_MM, step_mm)
+    sd_wide /= noise_gain(CT_WIDE_FWHM_MM, step_mm)
+    grain = fine.mul_(sd_hu * sd_fine).add_(wide, alpha=sd_hu * sd_wide)
+    weight = ((hu + 950) / 500).clamp_(0, 1).mul_(0.65).add_(0.35)
+    return grain.mul_(weight).add_(hu).clamp_(-1024.0, 3071.0)

@@ -65,6 +65,17 @@ _BONES = (
     "scapulae", "clavicles",
 )  # fmt: skip
 
+# Bones with all their parts: the neck's vertebrae, and S1 as the sacrum's.
+BONE_PARTS: dict[str, tuple[str, ...]] = {
+    **{name: STRUCTURES_OF[name] for name in _BONES},
+    "vertebrae": (
+        *STRUCTURES_OF["vertebrae"],
+        *(f"vertebrae_C{n}" for n in range(1, 8)),
+    ),
+    "sacrum": ("sacrum", "vertebrae_S1"),
+    "skull": ("skull",),
+}
+
 # Parts of skeletal muscle that TotalSegmentator names once more.
 _MUSCLES = ("autochthon", "gluteus", "iliopsoas")
 
@@ -105,13 +116,13 @@ def activity_share(data: Path) -> pd.Series:
 def partial_volumes_ml(organs_csv: Path) -> pd.DataFrame:
     """Volumes that the scans cut, one row a person: body, muscle, both fats, bone."""
     organs = pd.read_csv(organs_csv)
-    bones = tuple(s for name in _BONES for s in STRUCTURES_OF[name])
+    bones = tuple(s for parts in BONE_PARTS.values() for s in parts)
     parts = {
         "body": organs.source == "ts_body",
         "muscle": organs.organ == "skeletal_muscle",
         "subcutaneous_fat": organs.organ == "subcutaneous_fat",
         "visceral_fat": organs.organ == "visceral_fat",
-        "bone": organs.organ.isin((*bones, "skull")),
+        "bone": organs.organ.isin(bones),
     }
     volumes = {
         name: organs[rows].groupby("subject").volume_ml.sum()
@@ -119,6 +130,17 @@ def partial_volumes_ml(organs_csv: Path) -> pd.DataFrame:
     }
     subjects = list(dict.fromkeys(organs.subject))
     return pd.DataFrame(volumes).loc[subjects]
+
+
+def bone_volumes_ml(organs_csv: Path) -> pd.DataFrame:
+    """Volumes of ``BONE_PARTS``, one row a person [mL]."""
+    organs = pd.read_csv(organs_csv)
+    organs = organs[organs.source == "ts_total"]
+    volumes = {
+        name: organs[organs.organ.isin(parts)].groupby("subject").volume_ml.sum()
+        for name, parts in BONE_PARTS.items()
+    }
+    return pd.DataFrame(volumes).loc[list(dict.fromkeys(organs.subject))]
 
 
 def _quantities(organs: pd.DataFrame) -> pd.DataFrame:

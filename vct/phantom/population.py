@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from vct.phantom.activity import activity_share
+from vct.phantom.bones import bone_factors
 from vct.phantom.demographics import Person, regressors, weight_per_lean_mass
 from vct.phantom.mixture import log_moment, quantile
 from vct.phantom.painted_uptake import corrected, painted_uptake
@@ -60,6 +61,8 @@ class Anatomy:
         Standard-normal latents by ``structures.SHAPE_LATENTS``.
     contrast
         Whether the CT is portal-venous.
+    bone_factors
+        Volume over that of a plain bone of equal length, by ``bones.BONES``.
     """
 
     sex: str
@@ -73,6 +76,7 @@ class Anatomy:
     myocardium_pattern: Pattern = "homogeneous"
     shape: dict[str, float] = field(default_factory=dict)
     contrast: bool = True
+    bone_factors: dict[str, float] = field(default_factory=dict)
 
 
 def draw_anatomy(person: Person, rng: np.random.Generator) -> Anatomy:
@@ -102,6 +106,7 @@ def draw_anatomy(person: Person, rng: np.random.Generator) -> Anatomy:
         myocardium_pattern=_pattern(readings, rng),
         shape={name: _normal(rng) for name in SHAPE_LATENTS},
         contrast=contrast,
+        bone_factors=bone_factors(person, _normal(rng), fitted_table()["bones"]),
     )
 
 

@@ -42,45 +42,54 @@ def paint_spine(c: Canvas, f: Frame) -> None:
     tops = vertebra_tops(f)
     low, high = tops[-1], tops[0]
     o = f.outline.resampled(z)
-    half_x = _by_level(f, z, 12, 15, 23.5)
-    half_y = _by_level(f, z, 8.5, 13, 17.0)
+    girth = f.bone_girth("vertebrae")
+    half_x = girth * _by_level(f, z, 12.5, 16, 24)
+    half_y = girth * _by_level(f, z, 8.8, 13.5, 17.3)
+    # They grow to the back: the great vessels lie on their front.
+    ys = o.ys + half_y - _by_level(f, z, 8.5, 13, 17)
     k = np.clip(np.searchsorted(-tops, -z) - 1, 0, 23)
     height = tops[k] - tops[k + 1]
     phase = np.clip((tops[k] - z) / height, 0, 1)
-    disc_share = np.where(k < 19, 0.18, 0.25)
+    disc_share = np.where(k < 19, 0.17, 0.24)
     to_disc = (phase - (1 - disc_share / 2)) * height
     disc = np.abs(to_disc) - disc_share * height / 2
     waist = 1 - 0.10 * np.sin(np.pi * np.clip(phase / (1 - disc_share), 0, 1))
     reach_y = (o.ys - 30).min(), (o.ys + 75).max()
     box = c.box((-48, reach_y[0], low), (48, reach_y[1], high))
     x, y, zt = c.points(box)
-    xs, ys, a, b = (
-        c.per_slice(v, box) for v in (o.xs, o.ys, half_x * waist, half_y * waist)
+    mid_x, mid_y, a, b = (
+        c.per_slice(v, box) for v in (o.xs, ys, half_x * waist, half_y * waist)
     )
-    dx, dy = x - xs, y - ys
+    dx, dy = x - mid_x, y - mid_y
     two = torch.full_like(a, 2.3)
     body = superellipse(dx, dy, a, b, two)
     ends = torch.maximum(low - zt, zt - high)
     d_disc = c.per_slice(disc, box)
     canal_y = b + 10.0
     around_canal = (dx.square() + (dy - canal_y).square()).sqrt()
-    arch = (around_canal - 11.5).abs() - 3.2
-    arch = torch.maximum(arch, c.per_slice(_window(phase, height, 0.45, 0.34), box))
+    thick = 4.4 * girth
+    arch = (around_canal - 8.3 - thick).abs() - thick
+    arch = torch.maximum(arch, c.per_slice(_window(phase, height, 0.45, 0.36), box))
+    joints = _articular(c, f, girth, dx, dy - canal_y, box)
+    level = _window(phase, height, 0.5, 0.42)
+    arch = torch.minimum(arch, torch.maximum(joints, c.per_slice(level, box)))
     level = c.per_slice(_window(phase, height, 0.62, 0.24), box)
-    room = o.ym + o.bm - (o.ys + half_y + 10) - 14
+    room = o.ym + o.bm - (ys + half_y + 10) - 14
     reach = c.per_slice(np.clip(room, 4, _by_level(f, z, 20, 27, 30)), box)
     spine_process = torch.maximum(
         torch.maximum(
-            dx.abs() - 3.2, (dy - canal_y - 12 - reach / 2).abs() - reach / 2
+            dx.abs() - thick, (dy - canal_y - 12 - reach / 2).abs() - reach / 2
         ),
         level,
     )
     width = c.per_slice(_by_level(f, z, 22, 31, 39), box)
     transverse = torch.maximum(
-        torch.maximum(dx.abs() - width, (dy - canal_y + 1).abs() - 4.5),
-        c.per_slice(_window(phase, height, 0.4, 0.22), box),
+        torch.maximum(
+            dx.abs() - width, (dy - canal_y + 1).abs() - 5.0 * girth
+        ),
+        c.per_slice(_window(phase, height, 0.4, 0.28), box),
     )
-    transverse = torch.maximum(transverse, 11.5 - around_canal)
+    transverse = torch.maximum(transverse, 8.3 + thick - around_canal)
     behind = torch.minimum(torch.minimum(arch, spine_process), transverse)
     # In the neck nothing reaches the skin.
     rear = o.yc + o.b - 14 - 1.2 * np.clip(z - 88, 0, None)
@@ -93,6 +102,15 @@ def paint_spine(c: Canvas, f: Frame) -> None:
     c.paint("intervertebral_disc", disc_d, box)
     cord = torch.maximum(around_canal - 6.5, ends)
     c.paint("spinal_cord", cord, box)
+
+
+def _articular(
+    c: Canvas, f: Frame, girth: float, dx: torch.Tensor, dy: torch.Tensor, box
+) -> torch.Tensor:
+    """In-plane distance to the articular pillars beside the canal [mm]."""
+    radius = girth * _by_level(f, c.axes[0], 7.0, 7.0, 9.5)
+    r = c.per_slice(radius, box)
+    return ((dx.abs() - 8.3 - r).square() + (dy - 2.0).square()).sqrt() - r
 
 
 def _by_level(
@@ -115,8 +133,9 @@ def paint_sacrum(c: Canvas, f: Frame) -> None:
     t = np.clip((top - z) / (top - bottom), 0, 1)
     y0 = f.profile("ys", top)
     y = y0 + 62 * np.sin(np.pi * 0.62 * t) * (1 + 0.12 * f.at("pelvic_tilt"))
-    half_x = np.interp(t, [0, 0.2, 0.6, 0.8, 1], [50, 52, 26, 11, 6])
-    half_y = np.interp(t, [0, 0.3, 0.8, 1], [22, 19, 9, 5])
+    girth = f.bone_girth("sacrum")
+    half_x = girth * np.interp(t, [0, 0.2, 0.6, 0.8, 1], [50, 52, 26, 11, 6])
+    half_y = girth * np.interp(t, [0, 0.3, 0.8, 1], [22, 19, 9, 5])
     o = f.outline.resampled(z)
     y = np.minimum(y, o.ym + o.bm - half_y - _OVER_SACRUM_MM)
     box = c.box((-58, y0 - 30, bottom), (58, y0 + 100, top))
@@ -141,6 +160,7 @@ def paint_ribs(c: Canvas, f: Frame) -> None:
     tops = vertebra_tops(f)[7:19]
     slope = (62 + 8 * f.at("rib_slope")) * f.marks["scale"]
     ribs, cartilage = [], []
+    radius = _RIB_MM * f.bone_girth("ribs")
     for k, top in enumerate(tops):
         reach = 0.80 if k < 7 else 0.80 - 0.07 * (k - 6)
         if k >= 10:
@@ -148,7 +168,7 @@ def paint_ribs(c: Canvas, f: Frame) -> None:
         drop = slope * min(1.0, 0.45 + 0.10 * k)
         share = np.linspace(0.09, reach, 14)
         for side in (1, -1):
-            ribs.append((_rib(f, top, share, drop, side), np.full(14, 4.6)))
+            ribs.append((_rib(f, top, share, drop, side), np.full(14, radius)))
             if k < 10:
                 cartilage.append(_cartilage(f, k, ribs[-1][0][-1], side))
     reach_x = float(f.outline.ac[(f.outline.z < 0) & (f.outline.z > -500)].max()) + 15
@@ -164,15 +184,21 @@ def _rib(f: Frame, top: float, share: np.ndarray, drop: float, side: int):
     angle = np.pi * share
     z = top - 6 - drop * np.sin(np.clip(share / 0.62, 0, 1) * np.pi / 2) ** 1.2
     first = 1.0 + 6 * max(0.0, 1 - (-top + 10) / 25) / 50
-    # In the thinnest the cage would reach the skin: it stays within the muscle.
-    a = np.interp(z, f.outline.z, np.minimum(f.outline.ac + 4, f.outline.am - 11))
-    b = np.interp(z, f.outline.z, np.minimum(f.outline.bc + 4, f.outline.bm - 11))
+    # In the thinnest the cage would reach the skin: it stays within the muscle. A
+    # stouter rib grows outward, away from the lungs.
+    more = _RIB_MM * f.bone_girth("ribs") - 4.6
+    o = f.outline
+    a = np.interp(z, o.z, np.minimum(o.ac + 4 + more, o.am - 11 - more))
+    b = np.interp(z, o.z, np.minimum(o.bc + 4 + more, o.bm - 11 - more))
     y0 = np.interp(z, f.outline.z, f.outline.yv)
     e = 2 / 2.35
     x = a * np.sin(angle) ** e * first
     cosine = np.cos(angle)
     y = y0 + b * np.sign(cosine) * np.abs(cosine) ** e
     return np.stack([side * x, y, z], 1)
+
+
+_RIB_MM = 5.0  # radius
 
 
 def _sternum_line(f: Frame) -> tuple[np.ndarray, np.ndarray]:
@@ -185,23 +211,37 @@ def _sternum_line(f: Frame) -> tuple[np.ndarray, np.ndarray]:
     return points[0], points[1]
 
 
+def _sternum_rear(f: Frame, z: np.ndarray) -> np.ndarray:
+    """Its inner face: on the front of the cavity, or straight where that caves in."""
+    top, bottom = _sternum_line(f)
+    t = (top[2] - z) / (top[2] - bottom[2])
+    o = f.outline
+    straight = top[1] + t * (bottom[1] - top[1])
+    return np.minimum(straight, np.interp(z, o.z, o.yv - o.bc) - 1) + 3
+
+
 def _cartilage(f: Frame, k: int, end: np.ndarray, side: int):
     top, bottom = _sternum_line(f)
     t = min(0.12 + 0.13 * k, 0.98)
-    joint = top + t * (bottom - top) + np.array([side * 14.0, -2, 0])
+    z = top[2] + t * (bottom[2] - top[2])
+    joint = np.array([side * 14.0, float(_sternum_rear(f, np.array([z]))[0]) - 4, z])
     middle = 0.5 * (end + joint) + np.array([0, -4.0, -6.0])
     return spline([end, middle, joint], 5), np.full(5, 4.8)
 
 
 def _paint_sternum(c: Canvas, f: Frame) -> None:
     top, bottom = _sternum_line(f)
-    box = c.box(np.minimum(top, bottom) - 34, np.maximum(top, bottom) + 34)
+    box = c.box(np.minimum(top, bottom) - 44, np.maximum(top, bottom) + 34)
     x, y, z = c.points(box)
     t = ((top[2] - z) / (top[2] - bottom[2])).clamp(0, 1)
-    mid_y = top[1] + t * (bottom[1] - top[1])
-    half = 27 - 46 * t * (1 - t) - 12 * t
-    d = torch.maximum(x.abs() - half, (y - mid_y).abs() - 5.5)
+    girth = f.bone_girth("sternum")
+    # Manubrium, body, and the taper to the xiphoid.
+    half = 17 + 10 * (1 - t / 0.3).clamp_min(0) - 9 * (t / 0.25 - 3).clamp_min(0)
+    thick = 6.5 * girth
+    mid_y = c.per_slice(_sternum_rear(f, c.axes[0]) - thick, box)
+    d = torch.maximum(x.abs() - girth * half, (y - mid_y).abs() - thick)
     d = torch.maximum(d, torch.maximum(z - top[2], bottom[2] - z))
+    d = torch.maximum(d, _beyond_muscle(c, f, box))
     c.paint("sternum", d, box)
     c.paint("sternum", d + 2.2, box, hu=110.0)
 
@@ -216,13 +256,14 @@ def paint_shoulder_girdle(c: Canvas, f: Frame) -> None:
         mid = 0.5 * (start + end) + np.array([0, -14.0, 4.0])
         line = spline([start, mid, end], 9)
         box = c.box(line.min(0) - 10, line.max(0) + 10)
-        d = c.tubes(box, [(line, np.full(9, 6.4))])
+        radius = 6.8 * f.bone_girth("clavicles")
+        d = c.tubes(box, [(line, np.full(9, radius))])
         c.paint("clavicles", d, box)
         c.paint("clavicles", d + 3.0, box, hu=180.0)
         _paint_scapula(c, f, side)
         box = c.box(np.minimum(shoulder, elbow) - 30, np.maximum(shoulder, elbow) + 30)
         p = c.points(box)
-        size = 1.0 if f.sex == "M" else 0.88
+        size = (1.0 if f.sex == "M" else 0.88) * f.bone_girth("humeri")
         d = capsule(p, shoulder, elbow, 11.5 * size, 11.0 * size)
         head = ellipsoid(p, shoulder, (24 * size,) * 3)
         d = smooth_union(d, head, 14)
@@ -255,14 +296,21 @@ def _paint_scapula(c: Canvas, f: Frame, side: int) -> None:
     size = 1.0 if f.sex == "M" else 0.9
     box = c.around(center, (75, 60, 85))
     p = c.points(box)
-    blade = ellipsoid(p, center, (44 * size, 4.6, 68 * size), turn)
+    volume = f.bone("scapulae")
+    girth = f.bone_girth("scapulae")
+    blade = ellipsoid(p, center, (44 * size, 6.8 * volume, 68 * size), turn)
     ridge = capsule(
-        p, (x - side * 20, back + 2, z + 28), (shoulder[0], shoulder[1] + 22, 8), 5, 7
+        p,
+        (x - side * 20, back + 2, z + 28),
+        (shoulder[0], shoulder[1] + 22, 8),
+        6.5 * girth,
+        9 * girth,
     )
     d = torch.minimum(blade, ridge)
     c.paint("scapulae", torch.maximum(d, _beyond_muscle(c, f, box)), box)
     neck = capsule(p, (x, back - 16, z + 30), (shoulder[0] - side * 20,
-                   shoulder[1] + 6, shoulder[2] - 6), 8, 12)  # fmt: skip
+                   shoulder[1] + 6, shoulder[2] - 6),
+                   9 * girth, 13.5 * girth)  # fmt: skip
     c.paint("scapulae", neck, box)
     c.paint("scapulae", neck + 3, box, hu=170.0)
 
@@ -277,6 +325,7 @@ def hip_center(f: Frame, side: int) -> tuple[float, float, float]:
 def paint_pelvis(c: Canvas, f: Frame) -> None:
     """Iliac wings, acetabula, pubis, ischium; then the femurs."""
     size = 1.0 if f.sex == "M" else 0.93
+    v, g = f.bone("pelvis"), f.bone_girth("pelvis")
     sc = f.marks["scale"]
     half = 0.5 * f.sizes["bicristal"]
     sacrum_y = f.profile("ys", f.level(0.72))
@@ -290,23 +339,24 @@ def paint_pelvis(c: Canvas, f: Frame) -> None:
         if c.empty(box):
             continue
         p = c.points(box)
-        blade = ellipsoid(p, wing, (62 * size, 8.5, 74 * sc * size), turn)
+        blade = ellipsoid(p, wing, (62 * size, 8.5 * v, 74 * sc * size), turn)
         crest = ellipsoid(p, (wing[0] + side * 8, wing[1], wing[2] + 55 * sc),
-                          (44 * size, 10, 20), turn)  # fmt: skip
+                          (44 * size, 10 * v, 20), turn)  # fmt: skip
         joint = (side * 46.0, sacrum_y + 32, f.level(0.755))
-        bridge = capsule(p, joint, (head[0], head[1] + 14, head[2] + 38), 13, 17)
-        socket = ellipsoid(p, head, (36 * size,) * 3)
+        bridge = capsule(p, joint, (head[0], head[1] + 14, head[2] + 38), 13 * g, 17 * g)
+        # The socket's inside is the femoral head's.
+        socket = ellipsoid(p, head, (28 * size + 8 * size * v,) * 3)
         pubis = capsule(
             p,
             (head[0] - side * 18, head[1] - 24, head[2] + 2),
             (side * 8.0, head[1] - 52, f.marks["symphysis"]),
-            11,
-            9.5,
+            11 * g,
+            9.5 * g,
         )
         ischium = (head[0] - side * 22, head[1] + 34, f.level(0.985))
-        seat = capsule(p, (head[0], head[1] + 20, head[2] - 10), ischium, 17, 15)
+        seat = capsule(p, (head[0], head[1] + 20, head[2] - 10), ischium, 17 * g, 15 * g)
         ramus = capsule(p, ischium, (side * 8.0, head[1] - 46,
-                        f.marks["symphysis"] - 14), 8, 7.5)  # fmt: skip
+                        f.marks["symphysis"] - 14), 8 * g, 7.5 * g)  # fmt: skip
         d = smooth_union(smooth_union(blade, bridge, 18), socket, 14)
         d = smooth_union(torch.minimum(d, crest), pubis, 10)
         d = smooth_union(smooth_union(d, seat, 10), ramus, 8)
@@ -325,6 +375,8 @@ def paint_pelvis(c: Canvas, f: Frame) -> None:
 
 
 def _paint_femur(c: Canvas, f: Frame, side: int, head, size: float) -> None:
+    girth = f.bone_girth("femurs")
+    ball_mm = 24.5 * size * girth ** (2 / 3)
     trochanter = (head[0] + side * 46 * size, head[1] + 12, head[2] - 28)
     z_low = -870.0
     leg_x, leg_y, _, _ = (float(v[0]) for v in leg_axes(f, np.array([z_low])))
@@ -338,16 +390,19 @@ def _paint_femur(c: Canvas, f: Frame, side: int, head, size: float) -> None:
         if c.empty(box):
             return
         p = c.points(box)
-        shaft = capsule(p, shaft_top, low, 17 * size, 14.5 * size)
-        neck = capsule(p, head, (trochanter[0] - side * 10, *trochanter[1:]), 15, 17)
-        bump = ellipsoid(p, trochanter, (17 * size, 20 * size, 24 * size))
-        ball = ellipsoid(p, head, (24.5 * size,) * 3)
+        stout = size * girth
+        shaft = capsule(p, shaft_top, low, 17 * stout, 14.5 * stout)
+        neck = capsule(
+            p, head, (trochanter[0] - side * 10, *trochanter[1:]), 15 * girth, 17 * girth
+        )
+        bump = ellipsoid(p, trochanter, (17 * stout, 20 * stout, 24 * stout))
+        ball = ellipsoid(p, head, (ball_mm,) * 3)
         ends = torch.minimum(torch.minimum(neck, bump), ball)
         if inset:
             c.paint(name, ends + 2.6, box, hu=200.0)
             c.paint(name, shaft + 7.0 * size, box, hu=30.0)
         else:
-            rim = ellipsoid(p, head, (28 * size,) * 3)
+            rim = ellipsoid(p, head, (ball_mm + 3.5 * size,) * 3)
             c.paint("rib_cartilage", rim, box)
             c.paint(name, torch.minimum(smooth_union(ends, shaft, 12), ends), box)
 

@@ -286,9 +286,20 @@ def _paint_tubes(c: Canvas, name: str, chains) -> None:
             c.paint(name, c.tubes(box, [(line, radius)]), box)
 
 
+def _carina(f: Frame) -> np.ndarray:
+    """Where the trachea forks (x, y, z) [mm]."""
+    return np.array([0.0, f.profile("ys", f.level(0.13)) - 36, f.level(0.125)])
+
+
+def hila(f: Frame) -> list[tuple[float, float, float]]:
+    """Where vessels enter the lungs, right and left, as (z, y, x) [mm]."""
+    x, y, z = (float(v) for v in _carina(f))
+    return [(z - 38, y + 8, x + side * 48) for side in (-1, 1)]
+
+
 def paint_airways(c: Canvas, f: Frame) -> None:
     """Pharynx, trachea and main bronchi, and the esophagus behind them."""
-    carina = np.array([0.0, f.profile("ys", f.level(0.13)) - 36, f.level(0.125)])
+    carina = _carina(f)
     upper = (0.0, f.profile("ys", 40) - 32, 40.0)
     line = spline([head_point(f, 0, -32, -62), head_point(f, 0, -22, -96), upper,
                    (0, f.profile("ys", -20) - 34, -20), carina], 14)  # fmt: skip

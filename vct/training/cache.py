@@ -90,9 +90,9 @@ def build_cache(
     ``share`` (rank, world) is this process's part of the work among several.
     """
     data.folder.mkdir(parents=True, exist_ok=True)
-    first = data.subjects if held_out_only else 0
     rank, world = share
-    wanted = range(first + rank, data.subjects + data.held_out, world)
+    held_out = range(data.subjects, data.subjects + data.held_out)
+    wanted = [*([] if held_out_only else data.training), *held_out][rank::world]
     missing = [n for n in wanted if not _path(data.folder, n, PARTS[-1]).exists()]
     if missing:
         chunks = [missing[w :: data.workers] for w in range(data.workers)]
@@ -126,7 +126,7 @@ def _path(folder: Path, index: int, part: str) -> Path:
 
 
 class PhantomCache:
-    """Rendered phantoms; the first ``subjects`` train, the others are held out."""
+    """Rendered phantoms: some to train on, others held out."""
 
     def __init__(self, data: PhantomData) -> None:
         self.data = data
@@ -140,7 +140,7 @@ class PhantomCache:
     @property
     def training(self) -> range:
         """Indices of training subjects."""
-        return range(self.data.subjects)
+        return self.data.training
 
     @property
     def held_out(self) -> range:

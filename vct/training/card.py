@@ -174,7 +174,7 @@ def training_of(stage: FinishedStage) -> dict[str, Any]:
         )
         data = {key: patients[key] for key in keep}
     else:
-        data = {"phantoms": config.phantoms.subjects}
+        data = {"phantoms": len(config.phantoms.training)}
     last = json.loads((stage.run / "stats.jsonl").read_text().splitlines()[-1])
     reached = ("samples", "minutes", "loss", "loss_by_log_sigma")
     return {

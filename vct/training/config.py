@@ -10,6 +10,7 @@ from pydantic import (
     Field,
     Tag,
     ValidationError,
+    model_validator,
 )
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -28,14 +29,32 @@ Edges = tuple[float, float]
 
 
 class PhantomData(_Strict):
-    """Digital phantoms to train on, rendered once into a cache folder."""
+    """Digital phantoms to train on, rendered once into a cache folder.
+
+    ``held_out`` phantoms follow the ``subjects``. A stage that needs fewer trains on the
+    first ``train_on`` of them, and shares folder and held-out phantoms with the others.
+    """
 
     folder: Path
     subjects: int = Field(gt=0)
+    train_on: int | None = Field(default=None, gt=0)
     held_out: int = Field(default=32, gt=0)
     seed: int = 1
     spacing_mm: float = Field(default=4.0, gt=0)
     workers: int = Field(default=1, gt=0)
+
+    @model_validator(mode="after")
+    def _no_more_than_there_are(self) -> "PhantomData":
+        if self.train_on and self.train_on > self.subjects:
+            raise ValueError(
+                f"train_on {self.train_on} is more than the {self.subjects} subjects"
+            )
+        return self
+
+    @property
+    def training(self) -> range:
+        """Indices of the phantoms to train on."""
+        return range(self.train_on or self.subjects)
 
 
 class PreparedData(_Strict):

@@ -100,7 +100,7 @@ def _task(settings: TrainingConfig, out: Path, place: "Place", log: "Log") -> "T
     phantoms = settings.phantoms
     cache = build_cache(phantoms, device=place.device, share=(place.rank, place.world))
     wait_for_all(place)
-    log(f"{phantoms.subjects} phantoms in {phantoms.folder}")
+    log(f"{len(phantoms.training)} phantoms in {phantoms.folder}")
     if settings.stage == "segmenter":
         return SegmenterTask(settings, cache, place.device)
     return tasks[settings.stage](settings, cache, place.device)

@@ -1,0 +1,134 @@
+"""How bone volumes follow sex, age, height and BMI in people, and as painted.
+
+    python -m vct.phantom.bone_fitting DATA vct/phantom/fitted.json --subjects 40
+
+DATA holds ``hedypet/{subjects,organs}.csv``. Replaces ``bones`` in the table: of each
+bone the slopes in people (pulled to those of all bones together, as if ``BONE_RIDGE``
+people had shown them), how it follows the skeleton's common latent, and the slopes of
+what phantoms paint at a factor of 1.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from vct.grid import whole_body_grid
+from vct.phantom.bones import BONES, NOT_COMPARABLE
+from vct.phantom.calibration import calibration_people
+from vct.phantom.demographics import REGRESSORS, Demographics, regressors
+from vct.phantom.measured_people import BONE_PARTS, bone_volumes_ml, measured_people
+from vct.phantom.population import draw_anatomy
+from vct.phantom.render import render
+from vct.phantom.structures import STRUCTURE_LABEL
+from vct.seeds import generator
+
+BONE_RIDGE = 16.0  # people's worth of the slopes of all bones together
+SOURCE = (
+    "fit to 60 healthy adults: hedyPET read-outs, Rigshospitalet (Hinge et al.), "
+    "DEPICT-RH/hedyPET; painted: {count} phantoms rendered at 4 mm"
+)
+
+
+def fit_bones(
+    people: Sequence[Demographics], volumes_ml: pd.DataFrame
+) -> dict[str, dict[str, Any]]:
+    """Slopes and loading of every bone: one row a person, one column a bone.
+
+    The latent is the residual of all comparable bones together, in SD; a bone's
+    loading is its residual's covariance with it, so that the sum spreads as people's.
+    """
+    whole = [name for name in volumes_ml if name not in NOT_COMPARABLE]
+    design = _design(people)
+    weight = np.diag([0.0, 0.0, *(BONE_RIDGE * design[:, 2:].var(axis=0))])
+    freedom = len(people) - len(REGRESSORS)
+    total = np.log(volumes_ml[whole].sum(axis=1).to_numpy())
+    common = np.linalg.lstsq(design, total, rcond=None)[0]
+    residual = total - design @ common
+    latent = residual / np.sqrt((residual**2).sum() / freedom)
+    rows = {}
+    for name in volumes_ml:
+        logs = np.log(volumes_ml[name].to_numpy())
+        beta = np.linalg.solve(
+            design.T @ design + weight, design.T @ logs + weight @ common
+        )
+        loading = float((logs - design @ beta) @ latent) / freedom
+        rows[name] = {
+            "coefficients": [round(float(b), 4) for b in beta],
+            "loading": round(loading, 4),
+        }
+    return rows
+
+
+def painted_bones(count: int, seed: int) -> tuple[list[Demographics], pd.DataFrame]:
+    """Volumes labeled in phantoms with a factor of 1 on every bone [mL]."""
+    grid = whole_body_grid(4.0)
+    people = list(calibration_people(count, seed))
+    rows = []
+    for n, person in enumerate(people):
+        anatomy = draw_anatomy(person, generator(seed, "bones", n))
+        noise = torch.Generator().manual_seed(0)
+        plain = replace(anatomy, bone_factors={})
+        labels = render(plain, grid, generator=noise, noise=False).labels
+        voxels = torch.bincount(labels.flatten().long(), minlength=256)
+        rows.append(
+            {
+                name: grid.voxel_ml * float(sum(voxels[STRUCTURE_LABEL[p]] for p in of))
+                for name, of in BONES.items()
+            }
+        )
+    return people, pd.DataFrame(rows)
+
+
+def painted_slopes(
+    people: Sequence[Demographics], volumes_ml: pd.DataFrame
+) -> dict[str, list[float]]:
+    """Slopes of the logarithm of what is painted, by bone."""
+    beta, *_ = np.linalg.lstsq(_design(people), np.log(volumes_ml), rcond=None)
+    return {
+        name: [round(float(b), 4) for b in beta[:, n]]
+        for n, name in enumerate(volumes_ml)
+    }
+
+
+def fitted_bones(data: Path, count: int, seed: int) -> dict[str, dict[str, Any]]:
+    """What ``fitted.json`` holds as ``bones``."""
+    people, _ = measured_people(data)
+    rows = fit_bones(people, bone_volumes_ml(data / "hedypet" / "organs.csv"))
+    painted = painted_slopes(*painted_bones(count, seed))
+    return {
+        name: rows[name]
+        | {"painted": painted[name], "source": SOURCE.format(count=count)}
+        for name in BONE_PARTS
+    }
+
+
+def _design(people: Sequence[Demographics]) -> np.ndarray:
+    return np.stack(
+        [regressors(p.sex, p.age_years, p.height_m, p.bmi_kg_m2) for p in people]
+    )
+
+
+def main() -> None:
+    """Command line of this module: replaces the bones in the table."""
+    parser = argparse.ArgumentParser(description="Fit the phantoms' bones.")
+    parser.add_argument("data", type=Path, help="folder with hedypet/")
+    parser.add_argument("table", type=Path)
+    parser.add_argument("--subjects", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=2)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    bones = fitted_bones(args.data, args.subjects, args.seed)
+    table = json.loads(args.table.read_text())
+    table["bones"] = bones
+    args.table.write_text(json.dumps(table, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

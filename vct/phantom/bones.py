@@ -1,0 +1,57 @@
+"""How stout a person's bones are: their volumes against plain ones of equal length.
+
+ln(volume) = β · (1, male, age, ln height, ln BMI) + loading · latent, fitted to people
+by ``vct.phantom.bone_fitting``; one latent is shared by the skeleton. What is painted at
+a factor of 1 follows the same regressors. The ratio scales cross-sections.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from vct.phantom.demographics import Person, regressors
+
+# Bone → structures that are painted for it.
+BONES: dict[str, tuple[str, ...]] = {
+    "vertebrae": ("vertebra_cortex", "vertebra_marrow"),
+    "sacrum": ("sacrum_cortex", "sacrum_marrow"),
+    "pelvis": ("pelvis_cortex", "pelvis_marrow"),
+    "ribs": ("rib",),
+    "sternum": ("sternum",),
+    "scapulae": ("scapulae",),
+    "clavicles": ("clavicles",),
+    "humeri": ("humeri_cortex", "humeri_marrow"),
+    "femurs": ("femurs_cortex", "femurs_marrow"),
+    "skull": ("skull_cortex", "skull_marrow", "face_bone"),
+}
+# Bones whose volume cannot be compared (a field cuts the femurs, the skull's label
+# counts air cells): factor at 1.70 m, and slope of its logarithm with ln(height).
+NOT_COMPARABLE = {"femurs": (1.12, 1.3), "skull": (1.15, 0.0)}
+FACTOR_RANGE = (0.65, 1.55)  # radii of 0.81 to 1.24
+
+
+def bone_factors(
+    person: Person, latent: float, table: Mapping[str, Mapping[str, Any]]
+) -> dict[str, float]:
+    """Factor on the volume of each of ``BONES`` at its length.
+
+    Parameters
+    ----------
+    latent
+        Standard normal, how stout the person's bones are at equal demographics.
+    table
+        ``fitted.json``'s ``bones``.
+    """
+    x = regressors(person.sex, person.age_years, person.height_m, person.bmi_kg_m2)
+    factors = {}
+    for name in BONES:
+        row = table[name]
+        if name in NOT_COMPARABLE:
+            factor, slope = NOT_COMPARABLE[name]
+            ln_factor = np.log(factor) + slope * x[3]
+        else:
+            ln_factor = x @ (np.array(row["coefficients"]) - np.array(row["painted"]))
+        factor = np.exp(ln_factor + row["loading"] * latent)
+        factors[name] = float(np.clip(factor, *FACTOR_RANGE))
+    return factors
