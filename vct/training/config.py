@@ -31,8 +31,8 @@ Edges = tuple[float, float]
 class PhantomData(_Strict):
     """Digital phantoms to train on, rendered once into a cache folder.
 
-    ``held_out`` phantoms follow the ``subjects``. A stage that needs fewer trains on the
-    first ``train_on`` of them, and shares folder and held-out phantoms with the others.
+    ``held_out`` phantoms follow the ``subjects``. A stage that needs fewer trains on
+    the first ``train_on`` and shares folder and held-out phantoms with the others.
     """
 
     folder: Path

@@ -211,7 +211,15 @@ def _train(
     log: Log,
 ) -> None:
     torch.manual_seed(plan.seed)
-    config = training_config("base", plan, cache.data, device)
+    config = training_config(
+        "base",
+        plan,
+        cache.data,
+        device,
+        optimizer=variant.optimizer,
+        learning_rate=variant.learning_rate,
+        batch_times=variant.batch_times,
+    )
     task = AblationBaseTask(variant, config, training, device)
     with torch.enable_grad():
         fit(task, config, folder, device, log)

@@ -8,7 +8,11 @@ from typing import Literal
 import torch
 
 from vct.cascade.cascade import best_precision
-from vct.training.ablation.variants import BasePlan, SuperResolutionPlan
+from vct.training.ablation.variants import (
+    BasePlan,
+    OptimizerKind,
+    SuperResolutionPlan,
+)
 from vct.training.config import Optimization, PhantomData, Reporting, TrainingConfig
 from vct.training.loop import Task, train_loop
 from vct.training.parallel import Place
@@ -24,10 +28,17 @@ def training_config(
     data: PhantomData,
     device: str,
     *,
+    optimizer: OptimizerKind = "adamw",
+    learning_rate: float | None = None,
+    batch_times: int = 1,
     augmentation_max: float = 0.0,
 ) -> TrainingConfig:
-    """The same samples, seed, schedule and noise for every variant of a stage."""
-    steps = max(plan.samples // plan.batch_size, 1)
+    """The same samples, seed, schedule and noise for every variant of a stage.
+
+    ``learning_rate`` None and ``batch_times`` 1 are the plan's.
+    """
+    batch_size = plan.batch_size * batch_times
+    steps = max(plan.samples // batch_size, 1)
     return TrainingConfig(
         stage=stage,
         data=data,
@@ -35,8 +46,9 @@ def training_config(
         p_std=plan.p_std,
         augmentation_max=augmentation_max,
         optimization=Optimization(
-            batch_size=plan.batch_size,
-            learning_rate=plan.learning_rate,
+            optimizer=optimizer,
+            batch_size=batch_size,
+            learning_rate=learning_rate or plan.learning_rate,
             warmup_steps=min(100, steps // 5),
             decay_from=0.5,
             ema_decay=0.995,

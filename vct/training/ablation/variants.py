@@ -14,18 +14,22 @@ from vct.cascade.stage import BaseArchitecture, SuperResolutionArchitecture
 from vct.errors import SpecError
 
 TemplateKind = Literal["regression", "mean", "none"]
+OptimizerKind = Literal["adamw", "muon"]
 _BASE_SAMPLER = StageSampler("heun", 18, 0.01, 200.0)
 _SUPERRES_SAMPLER = StageSampler("dpmpp2m", 6, 0.02, 15.0)
 
 
 @dataclass(frozen=True)
 class BaseVariant:
-    """One base network: its architecture, its template, its tokens."""
+    """One base network: its architecture, its template, its tokens, its optimizer."""
 
     name: str
     architecture: BaseArchitecture
     template: TemplateKind = "regression"
     haar: bool = False
+    optimizer: OptimizerKind = "muon"
+    learning_rate: float | None = None  # None is the plan's
+    batch_times: int = 1  # the plan's
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,8 @@ class BasePlan:
     """Training of every base variant alike."""
 
     samples: int = 32_000
-    batch_size: int = 32
-    learning_rate: float = 6e-4
+    batch_size: int = 8
+    learning_rate: float = 2e-3
     p_mean: float = 0.8
     p_std: float = 1.9
     sigmas: tuple[float, ...] = (0.14, 0.37, 1.0, 2.7, 7.4, 20.0, 55.0)
@@ -140,6 +144,16 @@ def base_rows(shape: tuple[int, int, int] = (72, 24, 32)) -> list[BaseRow]:
             BaseVariant("wide", replace(architecture, channels=(96, 176, 224))),
         ),
         BaseRow("haar", "Haar tokens", BaseVariant("haar", architecture, haar=True)),
+        BaseRow(
+            "adamw",
+            "AdamW for all weights, learning rate 6e-4",
+            BaseVariant("adamw", architecture, optimizer="adamw", learning_rate=6e-4),
+        ),
+        BaseRow(
+            "batch_32",
+            "batches of 32, a quarter of the steps",
+            BaseVariant("batch_32", architecture, batch_times=4),
+        ),
     ]
     # 0.07 stands for 0.2 at 8 mm, where the bundled models end.
     early = StageSampler("heun", 15, 0.07, 200.0)
