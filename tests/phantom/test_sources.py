@@ -2,7 +2,7 @@
 
 import pytest
 
-from vct.phantom import activity, mixture, painted_uptake, population, structures
+from vct.phantom import activity, bones, mixture, painted_uptake, population, structures
 from vct.phantom.sources import Source, as_markdown, sources
 
 KINDS = {"measured", "fitted", "published", "rendered", "assumed"}
@@ -27,7 +27,9 @@ def holds_numbers(value: object) -> bool:
     return isinstance(value, int | float)
 
 
-@pytest.mark.parametrize("module", [population, painted_uptake, activity, mixture])
+@pytest.mark.parametrize(
+    "module", [population, painted_uptake, activity, mixture, bones]
+)
 def test_every_number_of_the_population_has_a_source(module: object) -> None:
     missing = [name for name in number_groups(module) if name not in ROWS]
     assert missing == []

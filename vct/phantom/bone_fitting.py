@@ -1,16 +1,17 @@
 """How bone volumes follow sex, age, height and BMI in people, and as painted.
 
-    python -m vct.phantom.bone_fitting DATA vct/phantom/fitted.json --subjects 40
+    python -m vct.phantom.bone_fitting DATA vct/phantom/fitted.json --subjects 60
 
 DATA holds ``hedypet/{subjects,organs}.csv``. Replaces ``bones`` in the table: of each
 bone the slopes in people (pulled to those of all bones together, as if ``BONE_RIDGE``
-people had shown them), how it follows the skeleton's common latent, and the slopes of
-what phantoms paint at a factor of 1.
+people had shown them), how it follows the skeleton's common latent, the slopes of what
+phantoms paint at a factor of 1 (its level by sex corrected once, on phantoms with their
+factors), and how much of a factor their volume takes.
 """
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import pandas as pd
 import torch
 
 from vct.grid import whole_body_grid
-from vct.phantom.bones import BONES, NOT_COMPARABLE
+from vct.phantom.bones import BONE_RIDGE, BONES, NOT_COMPARABLE, STOUT, bone_factors
 from vct.phantom.calibration import calibration_people
 from vct.phantom.demographics import REGRESSORS, Demographics, regressors
 from vct.phantom.measured_people import BONE_PARTS, bone_volumes_ml, measured_people
@@ -29,7 +30,6 @@ from vct.phantom.render import render
 from vct.phantom.structures import STRUCTURE_LABEL
 from vct.seeds import generator
 
-BONE_RIDGE = 16.0  # people's worth of the slopes of all bones together
 SOURCE = (
     "fit to 60 healthy adults: hedyPET read-outs, Rigshospitalet (Hinge et al.), "
     "DEPICT-RH/hedyPET; painted: {count} phantoms rendered at 4 mm"
@@ -44,7 +44,8 @@ def fit_bones(
     The latent is the residual of all comparable bones together, in SD; a bone's
     loading is its residual's covariance with it, so that the sum spreads as people's.
     """
-    whole = [name for name in volumes_ml if name not in NOT_COMPARABLE]
+    names = [str(name) for name in volumes_ml]
+    whole = [name for name in names if name not in NOT_COMPARABLE]
     design = _design(people)
     weight = np.diag([0.0, 0.0, *(BONE_RIDGE * design[:, 2:].var(axis=0))])
     freedom = len(people) - len(REGRESSORS)
@@ -52,8 +53,8 @@ def fit_bones(
     common = np.linalg.lstsq(design, total, rcond=None)[0]
     residual = total - design @ common
     latent = residual / np.sqrt((residual**2).sum() / freedom)
-    rows = {}
-    for name in volumes_ml:
+    rows: dict[str, dict[str, Any]] = {}
+    for name in names:
         logs = np.log(volumes_ml[name].to_numpy())
         beta = np.linalg.solve(
             design.T @ design + weight, design.T @ logs + weight @ common
@@ -66,15 +67,17 @@ def fit_bones(
     return rows
 
 
-def painted_bones(count: int, seed: int) -> tuple[list[Demographics], pd.DataFrame]:
-    """Volumes labeled in phantoms with a factor of 1 on every bone [mL]."""
+def painted_bones(
+    count: int, seed: int, factors_of: Callable[[Demographics], dict[str, float]]
+) -> tuple[list[Demographics], pd.DataFrame]:
+    """Volumes labeled in phantoms whose bones have the factors given [mL]."""
     grid = whole_body_grid(4.0)
     people = list(calibration_people(count, seed))
     rows = []
     for n, person in enumerate(people):
         anatomy = draw_anatomy(person, generator(seed, "bones", n))
         noise = torch.Generator().manual_seed(0)
-        plain = replace(anatomy, bone_factors={})
+        plain = replace(anatomy, bone_factors=factors_of(person))
         labels = render(plain, grid, generator=noise, noise=False).labels
         voxels = torch.bincount(labels.flatten().long(), minlength=256)
         rows.append(
@@ -92,7 +95,7 @@ def painted_slopes(
     """Slopes of the logarithm of what is painted, by bone."""
     beta, *_ = np.linalg.lstsq(_design(people), np.log(volumes_ml), rcond=None)
     return {
-        name: [round(float(b), 4) for b in beta[:, n]]
+        str(name): [round(float(b), 4) for b in beta[:, n]]
         for n, name in enumerate(volumes_ml)
     }
 
@@ -101,12 +104,38 @@ def fitted_bones(data: Path, count: int, seed: int) -> dict[str, dict[str, Any]]
     """What ``fitted.json`` holds as ``bones``."""
     people, _ = measured_people(data)
     rows = fit_bones(people, bone_volumes_ml(data / "hedypet" / "organs.csv"))
-    painted = painted_slopes(*painted_bones(count, seed))
-    return {
+    who, plain = painted_bones(count, seed, lambda _: dict.fromkeys(BONES, 1.0))
+    painted = painted_slopes(who, plain)
+    half = count // 2
+    _, stout = painted_bones(half, seed, lambda _: dict.fromkeys(BONES, STOUT))
+    gain = np.log(stout.sum() / plain[:half].sum()) / np.log(STOUT)
+    table = {
         name: rows[name]
-        | {"painted": painted[name], "source": SOURCE.format(count=count)}
+        | {
+            "painted": painted[name],
+            "gain": round(float(gain[name]), 3),
+            "source": SOURCE.format(count=count),
+        }
         for name in BONE_PARTS
     }
+    read = painted_bones(count, seed, lambda p: bone_factors(p, 0.0, table))
+    _correct(table, *read)
+    return table
+
+
+def _correct(
+    table: dict[str, dict[str, Any]],
+    people: Sequence[Demographics],
+    volumes_ml: pd.DataFrame,
+) -> None:
+    """Move what is painted, by sex, by what people of no latent read too much."""
+    design = _design(people)
+    for name in set(table) - set(NOT_COMPARABLE):
+        row = table[name]
+        excess = np.log(volumes_ml[name]) - design @ np.array(row["coefficients"])
+        more, *_ = np.linalg.lstsq(design[:, :2], excess, rcond=None)
+        for n in range(2):
+            row["painted"][n] = round(row["painted"][n] + float(more[n]), 4)
 
 
 def _design(people: Sequence[Demographics]) -> np.ndarray:
@@ -120,7 +149,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Fit the phantoms' bones.")
     parser.add_argument("data", type=Path, help="folder with hedypet/")
     parser.add_argument("table", type=Path)
-    parser.add_argument("--subjects", type=int, default=40)
+    parser.add_argument("--subjects", type=int, default=60)
     parser.add_argument("--seed", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(1)

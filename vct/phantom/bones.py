@@ -1,8 +1,9 @@
 """How stout a person's bones are: their volumes against plain ones of equal length.
 
 ln(volume) = β · (1, male, age, ln height, ln BMI) + loading · latent, fitted to people
-by ``vct.phantom.bone_fitting``; one latent is shared by the skeleton. What is painted at
-a factor of 1 follows the same regressors. The ratio scales cross-sections.
+by ``vct.phantom.bone_fitting``; one latent is shared by the skeleton. What is painted
+at a factor of 1 follows the same regressors. The ratio scales cross-sections; since not
+all parts of a bone grow (a canal does not), it is raised to 1 / gain before.
 """
 
 from collections.abc import Mapping
@@ -29,12 +30,16 @@ BONES: dict[str, tuple[str, ...]] = {
 # counts air cells): factor at 1.70 m, and slope of its logarithm with ln(height).
 NOT_COMPARABLE = {"femurs": (1.12, 1.3), "skull": (1.15, 0.0)}
 FACTOR_RANGE = (0.65, 1.55)  # radii of 0.81 to 1.24
+# For the fit: people's worth of the slopes of all bones together, and the factor at
+# which the gain is measured.
+BONE_RIDGE = 16.0
+STOUT = 1.2
 
 
 def bone_factors(
     person: Person, latent: float, table: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, float]:
-    """Factor on the volume of each of ``BONES`` at its length.
+    """Factor on the cross-sections of each of ``BONES``.
 
     Parameters
     ----------
@@ -52,6 +57,6 @@ def bone_factors(
             ln_factor = np.log(factor) + slope * x[3]
         else:
             ln_factor = x @ (np.array(row["coefficients"]) - np.array(row["painted"]))
-        factor = np.exp(ln_factor + row["loading"] * latent)
+        factor = np.exp((ln_factor + row["loading"] * latent) / row["gain"])
         factors[name] = float(np.clip(factor, *FACTOR_RANGE))
     return factors

@@ -240,8 +240,9 @@ def main() -> None:
     table = fitted(args.data)
     if args.out.exists():  # what was measured on rendered phantoms stays
         before = json.loads(args.out.read_text())
-        if "reading_correction" in before:
-            table["reading_correction"] = before["reading_correction"]
+        for name in ("reading_correction", "bones"):
+            if name in before:
+                table[name] = before[name]
     table = json.loads(json.dumps(table))
     args.out.write_text(json.dumps(table, indent=1) + "\n")
 

@@ -12,7 +12,7 @@ PET_FWHM_MM = 5.5
 PET_NOISE_FWHM_MM = 6.5
 # CT noise has a fine and a wide part; the wide part's share of the variance is told at
 # NOISE_STEP_MM. Set so that neighbors correlate by 0.3 at 2 and at 4 mm, with texture.
-CT_FINE_FWHM_MM = 1.7
+CT_FINE_FWHM_MM = 1.3
 CT_WIDE_FWHM_MM = 5.5
 CT_WIDE_SHARE = 0.25
 NOISE_STEP_MM = 4.0  # levels of noise are told at this voxel size
@@ -144,12 +144,17 @@ def pet_noised(
 
 
 def around(suv: Tensor, step_mm: float) -> Tensor:
-    """Mean over the neighborhood, worked out on voxels of about 8 mm."""
+    """Mean over ``COUNTS_FWHM_MM``, worked out on voxels of about 8 mm."""
     factor = max(1, round(8.0 / step_mm))
+    if factor == 1:
+        return blurred(suv, COUNTS_FWHM_MM, step_mm)
+    pooled_mm = factor * step_mm
+    # Pooling, the kernel's voxels and linear interpolation blur by d²/3 in all.
+    fwhm_mm = math.sqrt(COUNTS_FWHM_MM**2 - 2.3548**2 * pooled_mm**2 / 3)
     pooled = torch.nn.functional.avg_pool3d(
         suv[None], factor, ceil_mode=True, count_include_pad=False
     )
-    smooth = blurred(pooled[0], COUNTS_FWHM_MM, factor * step_mm)
+    smooth = blurred(pooled[0], fwhm_mm, pooled_mm)
     fine = torch.nn.functional.interpolate(
         smooth[None, None], scale_factor=factor, mode="trilinear"
     )
@@ -180,9 +185,7 @@ def ct_noised(hu: Tensor, step_mm: float, sd_hu: float, generator) -> Tensor:
     """
     fine = _normal(hu.shape, generator, hu.device)
     fine = weighted(fine, neighbor_kernel(CT_FINE_FWHM_MM, step_mm))
-    wide = blurred(
-        _normal(hu.shape, generator, hu.device), CT_WIDE_FWHM_MM, step_mm
-    )
+    wide = blurred(_normal(hu.shape, generator, hu.device), CT_WIDE_FWHM_MM, step_mm)
     sd_fine = math.sqrt(1 - CT_WIDE_SHARE) * noise_ratio(CT_FINE_FWHM_MM, step_mm)
     sd_wide = math.sqrt(CT_WIDE_SHARE) * noise_ratio(CT_WIDE_FWHM_MM, step_mm)
     sd_wide /= noise_gain(CT_WIDE_FWHM_MM, step_mm)

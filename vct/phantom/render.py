@@ -25,7 +25,7 @@ from vct.phantom.structures import STRUCTURES
 # takes a part of the growth away, assumed.
 LIVER_COV = 0.11
 WEIGHT_EXPONENT = 0.3
-CT_NOISE_HU = 9.0  # at 4 mm and 26 kg/m²
+CT_NOISE_HU = 8.5  # at 4 mm and 26 kg/m²
 
 # Structures whose coverage makes up the volume of a target.
 MEASURED: dict[str, tuple[str, ...]] = {

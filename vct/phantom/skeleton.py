@@ -44,7 +44,8 @@ def paint_spine(c: Canvas, f: Frame) -> None:
     o = f.outline.resampled(z)
     girth = f.bone_girth("vertebrae")
     half_x = girth * _by_level(f, z, 12.5, 16, 24)
-    half_y = girth * _by_level(f, z, 8.8, 13.5, 17.3)
+    # Their depth varies less than their breadth: the cord stays near.
+    half_y = girth**0.6 * _by_level(f, z, 8.8, 13.5, 17.3)
     # They grow to the back: the great vessels lie on their front.
     ys = o.ys + half_y - _by_level(f, z, 8.5, 13, 17)
     k = np.clip(np.searchsorted(-tops, -z) - 1, 0, 23)
@@ -53,7 +54,7 @@ def paint_spine(c: Canvas, f: Frame) -> None:
     disc_share = np.where(k < 19, 0.17, 0.24)
     to_disc = (phase - (1 - disc_share / 2)) * height
     disc = np.abs(to_disc) - disc_share * height / 2
-    waist = 1 - 0.10 * np.sin(np.pi * np.clip(phase / (1 - disc_share), 0, 1))
+    waist = 1 - 0.07 * np.sin(np.pi * np.clip(phase / (1 - disc_share), 0, 1))
     reach_y = (o.ys - 30).min(), (o.ys + 75).max()
     box = c.box((-48, reach_y[0], low), (48, reach_y[1], high))
     x, y, zt = c.points(box)
@@ -73,7 +74,7 @@ def paint_spine(c: Canvas, f: Frame) -> None:
     joints = _articular(c, f, girth, dx, dy - canal_y, box)
     level = _window(phase, height, 0.5, 0.42)
     arch = torch.minimum(arch, torch.maximum(joints, c.per_slice(level, box)))
-    level = c.per_slice(_window(phase, height, 0.62, 0.24), box)
+    level = c.per_slice(_window(phase, height, 0.62, 0.30), box)
     room = o.ym + o.bm - (ys + half_y + 10) - 14
     reach = c.per_slice(np.clip(room, 4, _by_level(f, z, 20, 27, 30)), box)
     spine_process = torch.maximum(
@@ -84,9 +85,7 @@ def paint_spine(c: Canvas, f: Frame) -> None:
     )
     width = c.per_slice(_by_level(f, z, 22, 31, 39), box)
     transverse = torch.maximum(
-        torch.maximum(
-            dx.abs() - width, (dy - canal_y + 1).abs() - 5.0 * girth
-        ),
+        torch.maximum(dx.abs() - width, (dy - canal_y + 1).abs() - 5.0 * girth),
         c.per_slice(_window(phase, height, 0.4, 0.28), box),
     )
     transverse = torch.maximum(transverse, 8.3 + thick - around_canal)
@@ -108,7 +107,7 @@ def _articular(
     c: Canvas, f: Frame, girth: float, dx: torch.Tensor, dy: torch.Tensor, box
 ) -> torch.Tensor:
     """In-plane distance to the articular pillars beside the canal [mm]."""
-    radius = girth * _by_level(f, c.axes[0], 7.0, 7.0, 9.5)
+    radius = girth * _by_level(f, c.axes[0], 7.5, 7.5, 10.0)
     r = c.per_slice(radius, box)
     return ((dx.abs() - 8.3 - r).square() + (dy - 2.0).square()).sqrt() - r
 
@@ -226,7 +225,13 @@ def _cartilage(f: Frame, k: int, end: np.ndarray, side: int):
     z = top[2] + t * (bottom[2] - top[2])
     joint = np.array([side * 14.0, float(_sternum_rear(f, np.array([z]))[0]) - 4, z])
     middle = 0.5 * (end + joint) + np.array([0, -4.0, -6.0])
-    return spline([end, middle, joint], 5), np.full(5, 4.8)
+    line = spline([end, middle, joint], 5)
+    o = f.outline
+    am, bm, ym, n = (np.interp(line[:, 2], o.z, v) for v in (o.am, o.bm, o.ym, o.n))
+    across = np.clip(np.abs(line[:, 0]) / am, 0, 1) ** n
+    front = ym - (bm - _UNDER_MUSCLE_MM - 7.0) * (1 - across) ** (1 / n)
+    line[:, 1] = np.maximum(line[:, 1], front)  # within the muscle
+    return line, np.full(5, 4.8)
 
 
 def _paint_sternum(c: Canvas, f: Frame) -> None:
@@ -343,7 +348,9 @@ def paint_pelvis(c: Canvas, f: Frame) -> None:
         crest = ellipsoid(p, (wing[0] + side * 8, wing[1], wing[2] + 55 * sc),
                           (44 * size, 10 * v, 20), turn)  # fmt: skip
         joint = (side * 46.0, sacrum_y + 32, f.level(0.755))
-        bridge = capsule(p, joint, (head[0], head[1] + 14, head[2] + 38), 13 * g, 17 * g)
+        bridge = capsule(
+            p, joint, (head[0], head[1] + 14, head[2] + 38), 13 * g, 17 * g
+        )
         # The socket's inside is the femoral head's.
         socket = ellipsoid(p, head, (28 * size + 8 * size * v,) * 3)
         pubis = capsule(
@@ -354,7 +361,9 @@ def paint_pelvis(c: Canvas, f: Frame) -> None:
             9.5 * g,
         )
         ischium = (head[0] - side * 22, head[1] + 34, f.level(0.985))
-        seat = capsule(p, (head[0], head[1] + 20, head[2] - 10), ischium, 17 * g, 15 * g)
+        seat = capsule(
+            p, (head[0], head[1] + 20, head[2] - 10), ischium, 17 * g, 15 * g
+        )
         ramus = capsule(p, ischium, (side * 8.0, head[1] - 46,
                         f.marks["symphysis"] - 14), 8 * g, 7.5 * g)  # fmt: skip
         d = smooth_union(smooth_union(blade, bridge, 18), socket, 14)
@@ -393,7 +402,11 @@ def _paint_femur(c: Canvas, f: Frame, side: int, head, size: float) -> None:
         stout = size * girth
         shaft = capsule(p, shaft_top, low, 17 * stout, 14.5 * stout)
         neck = capsule(
-            p, head, (trochanter[0] - side * 10, *trochanter[1:]), 15 * girth, 17 * girth
+            p,
+            head,
+            (trochanter[0] - side * 10, *trochanter[1:]),
+            15 * girth,
+            17 * girth,
         )
         bump = ellipsoid(p, trochanter, (17 * stout, 20 * stout, 24 * stout))
         ball = ellipsoid(p, head, (ball_mm,) * 3)

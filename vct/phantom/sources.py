@@ -12,7 +12,7 @@ the painted anatomy stand with their sources in the modules that draw it.
 from dataclasses import dataclass
 from typing import Any
 
-from vct.phantom import activity, fitting, mixture, painted_uptake, population
+from vct.phantom import activity, bones, fitting, mixture, painted_uptake, population
 from vct.phantom.structures import SHAPE_LATENTS, STRUCTURES
 
 
@@ -33,7 +33,7 @@ class Source:
 
 _MODULES = {
     module.__name__.rpartition(".")[2]: module
-    for module in (population, painted_uptake, activity, mixture, fitting)
+    for module in (population, painted_uptake, activity, mixture, fitting, bones)
 }
 _HEDYPET = "hedyPET read-outs of 60 healthy adults, Rigshospitalet (Hinge et al.)"
 _AUTOPET = "AutoPET, FDG-PET-CT-Lesions clinical metadata, doi 10.7937/gkr0-xv29"
@@ -87,6 +87,13 @@ _CONSTANTS: tuple[tuple[str, str, str, str], ...] = (
     ("activity.SUBCUTANEOUS_ML", "mL; mL per kg/m²; m", "fitted", _HEDYPET),
     ("mixture.COLD_SHARE", "share", "published",
      "302 oncologic PETs: 36.1 % without myocardial uptake"),
+    ("bones.NOT_COMPARABLE", "factor; slope with ln(height)", "assumed",
+     "volume; gives a middle man a femur of 37 mm below the trochanters, a skull vault "
+     "of 7 mm; no measurement behind it"),
+    ("bones.FACTOR_RANGE", "factor on cross-sections", "assumed",
+     "keeps bones inside muscle"),
+    ("bones.BONE_RIDGE", "people", "assumed", "weight of all bones' slopes among 60"),
+    ("bones.STOUT", "factor", "assumed", "where the gain is measured"),
     ("fitting.RIDGE", "people", "assumed", "weight of published slopes among 60"),
     ("fitting.SPREAD_BY_SEX", "share", "assumed", "30 people of each sex"),
     ("fitting.OUTLIER_SD", "robust SD", "assumed", "one right kidney is atrophied"),
@@ -152,6 +159,13 @@ def _fitted() -> list[Source]:
                f"{_HEDYPET}: residuals of the heart's uptake; cold share published"),
         Source("fitted.correlation", len(table["correlation"]), "rows", "fitted",
                f"{_HEDYPET}: shrunk, see vct.phantom.correlation"),
+        *(
+            Source(f"fitted.bones.{name}", _bone_in_words(row), "ln mL", "fitted",
+                   row["source"])
+            for name, row in table["bones"].items()
+        ),
+        Source("fitted.bones", len(table["bones"]), "bones", "fitted",
+               f"{_HEDYPET}: see vct.phantom.bone_fitting"),
         Source("fitted.reading_correction", len(table["reading_correction"]),
                "organs", "rendered", "vct.phantom.calibration, 50 phantoms"),
     ]  # fmt: skip
@@ -164,6 +178,15 @@ def _fit_in_words(row: dict[str, Any]) -> str:
     if row["autopet_shift"]:
         words += "; AutoPET F {F:+.3f} M {M:+.3f}".format(**row["autopet_shift"])
     return words
+
+
+def _bone_in_words(row: dict[str, Any]) -> str:
+    beta = " ".join(f"{c:+.3f}" for c in row["coefficients"])
+    painted = " ".join(f"{c:+.3f}" for c in row["painted"])
+    return (
+        f"beta {beta}; loading {row['loading']:.3f}; painted {painted}; "
+        f"gain {row['gain']:.2f}"
+    )
 
 
 def _words(value: Any) -> str:
