@@ -137,7 +137,7 @@ def test_data_may_lie_elsewhere_than_the_config_says(tmp_path: Path) -> None:
     config = load_config(find_config("h100-base"), "base", data=tmp_path)
     assert config.data == PreparedData(prepared=tmp_path)
     phantoms = load_config(find_config("base-8mm"), "base", data=tmp_path).phantoms
-    assert (phantoms.folder, phantoms.subjects) == (tmp_path, 2000)
+    assert (phantoms.folder, phantoms.subjects) == (tmp_path, 4000)
 
 
 def test_a_stage_may_train_on_some_of_the_phantoms(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ PHANTOMS = (
     "used."
 )
 UNVALIDATED = "unvalidated: trained on digital phantoms, never tried on patients"
-VERSION = "0.2.1"
+VERSION = "0.3.0"
 # Ends with the mean of what noise of level 0.2 leaves open: the fine stage sees its
 # input under noise nearly as strong, and a young network adds blotches below.
 BASE_SAMPLER = StageSampler("heun", 15, 0.2, SIGMA_MAX)

@@ -212,6 +212,11 @@ class _Run:
         saved = torch.load(
             self.checkpoint, map_location=self.place.device, weights_only=True
         )
+        if "optimizers" not in saved:
+            raise SpecError(
+                f"{self.checkpoint} is of an earlier version of vct, whose optimizer's "
+                "state this one cannot read. Finish it there, or name another folder."
+            )
         self._check_config(saved.get("config", {}))
         for name in vars(self.state):
             setattr(self.state, name, saved[name])
