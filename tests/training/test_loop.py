@@ -103,6 +103,16 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(
     assert weights[0] == weights[1]
 
 
+def test_a_checkpoint_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
+    config, out = base_config(tmp_path), tmp_path / "run"
+    train("base", config, out=out, log=quiet)
+    saved = torch.load(out / "checkpoint.pt", weights_only=True)
+    saved["optimizer"] = saved.pop("optimizers")[0]
+    torch.save(saved, out / "checkpoint.pt")
+    with pytest.raises(SpecError, match=r"checkpoint\.pt is of an earlier version of"):
+        train("base", config, out=out, log=quiet)
+
+
 def test_sigterm_saves_and_ends_with_the_documented_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,9 +54,11 @@ def test_muon_has_inner_kernels_and_adamw_all_else() -> None:
         for o in (muon, adamw)
     ]
     assert sum(shares) == sum(p.numel() for p in stage.parameters())
-    inner = [p for n, p in stage.named_parameters() if is_inner_kernel(n, p)]
-    assert shares[0] == sum(p.numel() for p in inner)
-    assert not is_inner_kernel("network.head.weight", stage.network.head.weight)
+    named = dict(stage.named_parameters())
+    kernels = {name for name, p in named.items() if p.ndim == 5}
+    inner = {name for name, p in named.items() if is_inner_kernel(name, p)}
+    assert kernels - inner == {"network.stem.weight", "network.head.weight"}
+    assert shares[0] == sum(named[name].numel() for name in inner)
     before = [p.detach().clone() for p in stage.parameters()]
     gradients(stage)
     for optimizer in (muon, adamw):

@@ -187,6 +187,15 @@ def test_the_networks_of_a_preset_fit_its_grid(path: Path) -> None:
     assert all(n % stride == 0 for n in tokens)
 
 
+def test_muon_is_not_for_the_segmenter(tmp_path: Path) -> None:
+    path = config_file(tmp_path, "segmenter", samples=4)
+    path.write_text(
+        path.read_text().replace("  batch_size", "  optimizer: muon\n  batch_size")
+    )
+    with pytest.raises(SpecError, match="train the segmenter with adamw"):
+        load_config(path, "segmenter")
+
+
 def test_patients_have_no_labels_for_a_segmenter(tmp_path: Path) -> None:
     path = tmp_path / "segmenter.yaml"
     path.write_text("stage: segmenter\ndata: {prepared: x}\n")

@@ -26,6 +26,7 @@ class _Strict(BaseModel):
 
 
 Edges = tuple[float, float]
+OptimizerName = Literal["adamw", "muon"]
 
 
 class PhantomData(_Strict):
@@ -100,7 +101,7 @@ class Optimization(_Strict):
     ``optimizer`` is AdamW for all weights, or Muon for the inner convolutions.
     """
 
-    optimizer: Literal["adamw", "muon"] = "adamw"
+    optimizer: OptimizerName = "adamw"
     batch_size: int = Field(default=8, gt=0)
     accumulate: int = Field(default=1, gt=0)
     learning_rate: float = Field(default=5e-4, gt=0)
@@ -141,6 +142,15 @@ class TrainingConfig(_Strict):
     superres_weights: Path | None = None
     base_pass_share: float = Field(default=0.0, ge=0, le=1)
     initial_weights: Path | None = None
+
+    @model_validator(mode="after")
+    def _muon_knows_token_networks(self) -> "TrainingConfig":
+        if self.stage == "segmenter" and self.optimization.optimizer == "muon":
+            raise ValueError(
+                "optimization.optimizer muon tells first and last layers of the base "
+                "and superres stages from inner ones; train the segmenter with adamw"
+            )
+        return self
 
     @property
     def phantoms(self) -> PhantomData:

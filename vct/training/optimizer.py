@@ -13,13 +13,14 @@ from torch import Tensor, nn
 
 from vct.training.config import Optimization
 
-_ENDS = ("stem", "head")  # layers of a token network that see or make voxels
+_ENDS = ("stem", "head")  # layers of a ``TokenUNet`` that see or make voxels
 
 
 class ConvolutionMuon(torch.optim.Muon):
     """``torch.optim.Muon`` on convolution kernels, each the matrix (out, in · k³).
 
-    The matrices share the kernels' memory, so that a step moves the kernels.
+    Kernels of transposed convolutions are stored, and taken, as (in, out · k³). The
+    matrices share the kernels' memory, so that a step moves the kernels.
     """
 
     def __init__(self, kernels: Iterable[nn.Parameter], **how: Any) -> None:
@@ -56,7 +57,7 @@ def _matrix(kernel: Tensor, values: Tensor) -> Tensor:
 
 
 def is_inner_kernel(name: str, parameter: Tensor) -> bool:
-    """Whether Muon may have a parameter of a stage, by its dotted name."""
+    """Whether Muon may have a parameter of a token network, by its dotted name."""
     return parameter.ndim == 5 and not any(end in name.split(".") for end in _ENDS)
 
 
@@ -74,7 +75,6 @@ def optimizers_of(stage: nn.Module, how: Optimization) -> list[torch.optim.Optim
     if how.optimizer == "adamw":
         return [torch.optim.AdamW([p for _, p in trained], **given)]
     inner = [p for name, p in trained if is_inner_kernel(name, p)]
-    ids = {id(p) for p in inner}
-    rest = [p for _, p in trained if id(p) not in ids]
+    rest = [p for name, p in trained if not is_inner_kernel(name, p)]
     muon = ConvolutionMuon(inner, adjust_lr_fn="match_rms_adamw", **given)
     return [muon, torch.optim.AdamW(rest, **given)]

@@ -218,7 +218,7 @@ def _train(
         device,
         optimizer=variant.optimizer,
         learning_rate=variant.learning_rate,
-        batch_times=variant.batch_times,
+        batch_size=variant.batch_size,
     )
     task = AblationBaseTask(variant, config, training, device)
     with torch.enable_grad():

@@ -8,12 +8,14 @@ from typing import Literal
 import torch
 
 from vct.cascade.cascade import best_precision
-from vct.training.ablation.variants import (
-    BasePlan,
-    OptimizerKind,
-    SuperResolutionPlan,
+from vct.training.ablation.variants import BasePlan, SuperResolutionPlan
+from vct.training.config import (
+    Optimization,
+    OptimizerName,
+    PhantomData,
+    Reporting,
+    TrainingConfig,
 )
-from vct.training.config import Optimization, PhantomData, Reporting, TrainingConfig
 from vct.training.loop import Task, train_loop
 from vct.training.parallel import Place
 from vct.training.stats import Log
@@ -28,16 +30,16 @@ def training_config(
     data: PhantomData,
     device: str,
     *,
-    optimizer: OptimizerKind = "adamw",
+    optimizer: OptimizerName = "adamw",
     learning_rate: float | None = None,
-    batch_times: int = 1,
+    batch_size: int | None = None,
     augmentation_max: float = 0.0,
 ) -> TrainingConfig:
     """The same samples, seed, schedule and noise for every variant of a stage.
 
-    ``learning_rate`` None and ``batch_times`` 1 are the plan's.
+    Optimizer settings that are None are the plan's.
     """
-    batch_size = plan.batch_size * batch_times
+    batch_size = batch_size or plan.batch_size
     steps = max(plan.samples // batch_size, 1)
     return TrainingConfig(
         stage=stage,

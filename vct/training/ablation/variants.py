@@ -12,9 +12,9 @@ from typing import Literal, TypeVar
 from vct.cascade.cascade import StageSampler
 from vct.cascade.stage import BaseArchitecture, SuperResolutionArchitecture
 from vct.errors import SpecError
+from vct.training.config import OptimizerName
 
 TemplateKind = Literal["regression", "mean", "none"]
-OptimizerKind = Literal["adamw", "muon"]
 _BASE_SAMPLER = StageSampler("heun", 18, 0.01, 200.0)
 _SUPERRES_SAMPLER = StageSampler("dpmpp2m", 6, 0.02, 15.0)
 
@@ -27,9 +27,9 @@ class BaseVariant:
     architecture: BaseArchitecture
     template: TemplateKind = "regression"
     haar: bool = False
-    optimizer: OptimizerKind = "muon"
+    optimizer: OptimizerName = "muon"
     learning_rate: float | None = None  # None is the plan's
-    batch_times: int = 1  # the plan's
+    batch_size: int | None = None  # likewise
 
 
 @dataclass(frozen=True)
@@ -151,8 +151,8 @@ def base_rows(shape: tuple[int, int, int] = (72, 24, 32)) -> list[BaseRow]:
         ),
         BaseRow(
             "batch_32",
-            "batches of 32, a quarter of the steps",
-            BaseVariant("batch_32", architecture, batch_times=4),
+            "batches of 32, fewer steps",
+            BaseVariant("batch_32", architecture, batch_size=32),
         ),
     ]
     # 0.07 stands for 0.2 at 8 mm, where the bundled models end.
