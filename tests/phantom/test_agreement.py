@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from vct.phantom import agreement
-from vct.phantom.demographics import Demographics, regressors
+from vct.phantom.demographics import Demographics, design_matrix
 
 RNG = np.random.default_rng(0)
 PEOPLE = [
@@ -23,9 +23,7 @@ def quantities(
 ) -> pd.DataFrame:  # fmt: skip
     rng = np.random.default_rng(seed)
     shared = rng.standard_normal(len(people))
-    x = np.stack(
-        [regressors(p.sex, p.age_years, p.height_m, p.bmi_kg_m2) for p in people]
-    )
+    x = design_matrix(people)
     rows = {}
     for name in ("volume_ml/spleen", "suv/spleen", "suv/aorta"):
         own = rng.standard_normal(len(people))

@@ -15,10 +15,17 @@ import pytest
 import torch
 from scipy import stats
 
-from vct.grid import whole_body_grid
-from vct.phantom.bone_fitting import fit_bones
-from vct.phantom.bones import BONES, FACTOR_RANGE, NOT_COMPARABLE, bone_factors
-from vct.phantom.demographics import Demographics, regressors
+from vct.errors import VctError
+from vct.grid import Grid, whole_body_grid
+from vct.phantom.bone_fitting import fit_bones, refuse_unfinished
+from vct.phantom.bones import (
+    BONES,
+    FACTOR_RANGE,
+    NOT_COMPARABLE,
+    bone_factors,
+    labeled_ml,
+)
+from vct.phantom.demographics import Demographics, design_matrix
 from vct.phantom.measured_people import bone_volumes_ml, measured_people
 from vct.phantom.population import draw_anatomy, fitted_table
 from vct.phantom.render import render
@@ -60,13 +67,7 @@ def phantoms_ml(sex: str) -> pd.DataFrame:
         anatomy = draw_anatomy(person, rng)
         noise = torch.Generator().manual_seed(0)
         labels = render(anatomy, grid, generator=noise, noise=False).labels
-        voxels = torch.bincount(labels.flatten().long(), minlength=256)
-        rows.append(
-            {
-                name: grid.voxel_ml * float(sum(voxels[STRUCTURE_LABEL[p]] for p in of))
-                for name, of in BONES.items()
-            }
-        )
+        rows.append(labeled_ml(labels.numpy(), grid))
     table = pd.DataFrame(rows)
     table["comparable"] = table.drop(columns=list(NOT_COMPARABLE)).sum(axis=1)
     return table
@@ -107,6 +108,25 @@ def test_no_bone_leaves_the_range_of_factors() -> None:
     assert max(factors.values()) == high
 
 
+def test_volumes_are_told_by_bone() -> None:
+    grid = Grid((2, 2, 3), (10.0, 10.0, 10.0), (0.0, 0.0, 0.0))
+    labels = np.zeros(grid.shape, np.uint8)
+    labels[0, 0] = STRUCTURE_LABEL["vertebra_cortex"]
+    labels[0, 1, 0] = STRUCTURE_LABEL["vertebra_marrow"]
+    labels[1, 0, 0] = STRUCTURE_LABEL["rib"]
+    found = labeled_ml(labels, grid)
+    assert found == dict.fromkeys(BONES, 0.0) | {"vertebrae": 4.0, "ribs": 1.0}
+
+
+def test_a_table_made_from_scratch_is_refused() -> None:
+    table = fitted_table()
+    refuse_unfinished(table)
+    with pytest.raises(VctError, match=r"has no bones: it was made from scratch.*git"):
+        refuse_unfinished({k: v for k, v in table.items() if k != "bones"})
+    with pytest.raises(VctError, match="no bones and no reading_correction"):
+        refuse_unfinished({})
+
+
 def test_bones_are_drawn_after_all_else() -> None:
     """Numbers of a person drawn before bones had a latent."""
     anatomy = draw_anatomy(
@@ -135,9 +155,7 @@ def test_the_fit_finds_a_known_law_and_a_shared_latent() -> None:
         Demographics("FM"[n % 2], rng.uniform(20, 85), rng.normal(1.7, 0.08), bmi)
         for n, bmi in enumerate(rng.uniform(18, 38, 2000))
     ]
-    x = np.stack(
-        [regressors(p.sex, p.age_years, p.height_m, p.bmi_kg_m2) for p in people]
-    )
+    x = design_matrix(people)
     latent = rng.normal(size=2000)
     volumes = pd.DataFrame(
         {

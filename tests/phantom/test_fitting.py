@@ -42,7 +42,7 @@ def made_up_people(
     shared = rng.normal(0, 0.1, count)
     rows = []
     for person, common in zip(people, shared, strict=True):
-        x = regressors(person.sex, person.age_years, person.height_m, person.bmi_kg_m2)
+        x = regressors(person)
         lean = np.log(weight_per_lean_mass(person.sex, person.bmi_kg_m2))
         rows.append(
             {

@@ -62,8 +62,14 @@ def test_every_fitted_quantity_has_a_source() -> None:
     table = population.fitted_table()
     assert {f"fitted.quantities.{name}" for name in table["quantities"]} <= set(ROWS)
     assert {f"fitted.{name}" for name in table} - set(ROWS) == {
-        "fitted.regressors", "fitted.quantities", "fitted.settings",
+        "fitted.regressors", "fitted.quantities", "fitted.settings", "fitted.bones",
     }  # fmt: skip
+
+
+def test_every_fitted_bone_has_a_source_that_says_what_of_it_is_used() -> None:
+    rows = {name: ROWS[f"fitted.bones.{name}"] for name in bones.BONES}
+    partly = {n for n, row in rows.items() if "only loading and gain" in row.source}
+    assert partly == set(bones.NOT_COMPARABLE)
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=lambda row: row.name)

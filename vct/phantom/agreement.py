@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from vct.phantom.demographics import REGRESSORS, Demographics, regressors
+from vct.phantom.demographics import REGRESSORS, Demographics, design_matrix
 from vct.phantom.fitting import autopet_people, fit_people
 from vct.phantom.population import draw_quantities, fitted_table
 from vct.seeds import generator
@@ -135,7 +135,7 @@ def compare_slopes(
 ) -> pd.DataFrame:
     """Slopes of ln(quantity) with age (20 years) and ln BMI, sex and height held."""
     rows = []
-    design, ours = _design(people), _design(who)
+    design, ours = design_matrix(people), design_matrix(who)
     freedom = len(design) - design.shape[1]
     inverse = np.linalg.inv(design.T @ design)
     for quantity in measured.columns.intersection(drawn.columns):
@@ -266,9 +266,3 @@ def expected_share(people: int = 60) -> float:
 
 def _of_sex(people: Sequence[Demographics], sex: str) -> np.ndarray:
     return np.array([p.sex == sex for p in people])
-
-
-def _design(people: Sequence[Demographics]) -> np.ndarray:
-    return np.stack(
-        [regressors(p.sex, p.age_years, p.height_m, p.bmi_kg_m2) for p in people]
-    )

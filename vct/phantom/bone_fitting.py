@@ -7,11 +7,16 @@ bone the slopes in people (pulled to those of all bones together, as if ``BONE_R
 people had shown them), how it follows the skeleton's common latent, the slopes of what
 phantoms paint at a factor of 1 (its level by sex corrected once, on phantoms with their
 factors), and how much of a factor their volume takes.
+
+Phantoms are drawn from the packaged ``vct/phantom/fitted.json``, whatever table is
+given, so that file needs bones and a reading correction before: any will do for bones,
+whose factors are replaced here. ``vct.phantom.fitting`` keeps both in a table it
+rewrites; one made from scratch lacks them and is refused.
 """
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,14 +25,21 @@ import numpy as np
 import pandas as pd
 import torch
 
+from vct.errors import VctError
 from vct.grid import whole_body_grid
-from vct.phantom.bones import BONE_RIDGE, BONES, NOT_COMPARABLE, STOUT, bone_factors
+from vct.phantom.bones import (
+    BONE_RIDGE,
+    BONES,
+    NOT_COMPARABLE,
+    STOUT,
+    bone_factors,
+    labeled_ml,
+)
 from vct.phantom.calibration import calibration_people
-from vct.phantom.demographics import REGRESSORS, Demographics, regressors
+from vct.phantom.demographics import REGRESSORS, Demographics, design_matrix
 from vct.phantom.measured_people import BONE_PARTS, bone_volumes_ml, measured_people
-from vct.phantom.population import draw_anatomy
+from vct.phantom.population import draw_anatomy, fitted_table
 from vct.phantom.render import render
-from vct.phantom.structures import STRUCTURE_LABEL
 from vct.seeds import generator
 
 SOURCE = (
@@ -46,7 +58,7 @@ def fit_bones(
     """
     names = [str(name) for name in volumes_ml]
     whole = [name for name in names if name not in NOT_COMPARABLE]
-    design = _design(people)
+    design = design_matrix(people)
     weight = np.diag([0.0, 0.0, *(BONE_RIDGE * design[:, 2:].var(axis=0))])
     freedom = len(people) - len(REGRESSORS)
     total = np.log(volumes_ml[whole].sum(axis=1).to_numpy())
@@ -70,7 +82,16 @@ def fit_bones(
 def painted_bones(
     count: int, seed: int, factors_of: Callable[[Demographics], dict[str, float]]
 ) -> tuple[list[Demographics], pd.DataFrame]:
-    """Volumes labeled in phantoms whose bones have the factors given [mL]."""
+    """Volumes labeled in phantoms whose bones have the factors given [mL].
+
+    All else of the phantoms comes from the packaged fit.
+
+    Raises
+    ------
+    VctError
+        If the packaged fit lacks what anatomies are drawn from.
+    """
+    refuse_unfinished(fitted_table())
     grid = whole_body_grid(4.0)
     people = list(calibration_people(count, seed))
     rows = []
@@ -79,21 +100,28 @@ def painted_bones(
         noise = torch.Generator().manual_seed(0)
         plain = replace(anatomy, bone_factors=factors_of(person))
         labels = render(plain, grid, generator=noise, noise=False).labels
-        voxels = torch.bincount(labels.flatten().long(), minlength=256)
-        rows.append(
-            {
-                name: grid.voxel_ml * float(sum(voxels[STRUCTURE_LABEL[p]] for p in of))
-                for name, of in BONES.items()
-            }
-        )
+        rows.append(labeled_ml(labels.numpy(), grid))
     return people, pd.DataFrame(rows)
+
+
+def refuse_unfinished(packaged: Mapping[str, Any]) -> None:
+    """Raise ``VctError`` if a table lacks what only rendered phantoms can give it."""
+    lacks = [name for name in ("bones", "reading_correction") if name not in packaged]
+    if lacks:
+        raise VctError(
+            f"vct/phantom/fitted.json, from which phantoms are drawn, has no "
+            f"{' and no '.join(lacks)}: it was made from scratch. Bring the committed "
+            "file back (git checkout vct/phantom/fitted.json) and write the fit over "
+            "it (python -m vct.phantom.fitting DATA -o vct/phantom/fitted.json), which "
+            "keeps both; then fit the bones again"
+        )
 
 
 def painted_slopes(
     people: Sequence[Demographics], volumes_ml: pd.DataFrame
 ) -> dict[str, list[float]]:
     """Slopes of the logarithm of what is painted, by bone."""
-    beta, *_ = np.linalg.lstsq(_design(people), np.log(volumes_ml), rcond=None)
+    beta, *_ = np.linalg.lstsq(design_matrix(people), np.log(volumes_ml), rcond=None)
     return {
         str(name): [round(float(b), 4) for b in beta[:, n]]
         for n, name in enumerate(volumes_ml)
@@ -101,7 +129,7 @@ def painted_slopes(
 
 
 def fitted_bones(data: Path, count: int, seed: int) -> dict[str, dict[str, Any]]:
-    """What ``fitted.json`` holds as ``bones``."""
+    """What ``fitted.json`` holds as ``bones``; draws from the packaged one."""
     people, _ = measured_people(data)
     rows = fit_bones(people, bone_volumes_ml(data / "hedypet" / "organs.csv"))
     who, plain = painted_bones(count, seed, lambda _: dict.fromkeys(BONES, 1.0))
@@ -129,19 +157,13 @@ def _correct(
     volumes_ml: pd.DataFrame,
 ) -> None:
     """Move what is painted, by sex, by what people of no latent read too much."""
-    design = _design(people)
+    design = design_matrix(people)
     for name in set(table) - set(NOT_COMPARABLE):
         row = table[name]
         excess = np.log(volumes_ml[name]) - design @ np.array(row["coefficients"])
         more, *_ = np.linalg.lstsq(design[:, :2], excess, rcond=None)
         for n in range(2):
             row["painted"][n] = round(row["painted"][n] + float(more[n]), 4)
-
-
-def _design(people: Sequence[Demographics]) -> np.ndarray:
-    return np.stack(
-        [regressors(p.sex, p.age_years, p.height_m, p.bmi_kg_m2) for p in people]
-    )
 
 
 def main() -> None:

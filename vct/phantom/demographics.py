@@ -1,5 +1,6 @@
 """How numbers of a person depend on sex, age, height and BMI: the regressors."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,13 +37,17 @@ class Demographics:
         return self.bmi_kg_m2 * self.height_m**2
 
 
-def regressors(
-    sex: str, age_years: float, height_m: float, bmi_kg_m2: float
-) -> np.ndarray:
+def regressors(person: Person) -> np.ndarray:
     """Values of ``REGRESSORS`` for one person, (5,)."""
-    male = 0.5 if sex == "M" else -0.5
-    age = (age_years - 50.0) / 20.0
-    return np.array([1.0, male, age, np.log(height_m / 1.70), np.log(bmi_kg_m2 / 25.0)])
+    male = 0.5 if person.sex == "M" else -0.5
+    age = (person.age_years - 50.0) / 20.0
+    ln_height = np.log(person.height_m / 1.70)
+    return np.array([1.0, male, age, ln_height, np.log(person.bmi_kg_m2 / 25.0)])
+
+
+def design_matrix(people: Sequence[Person]) -> np.ndarray:
+    """``regressors`` of each person, (people, 5)."""
+    return np.stack([regressors(person) for person in people])
 
 
 def weight_per_lean_mass(sex: str, bmi_kg_m2: float) -> float:

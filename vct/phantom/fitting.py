@@ -27,7 +27,7 @@ from vct.phantom.correlation import shrunk_correlation
 from vct.phantom.demographics import (
     REGRESSORS,
     Demographics,
-    regressors,
+    design_matrix,
     weight_per_lean_mass,
 )
 from vct.phantom.measured_people import measured_people
@@ -90,7 +90,7 @@ class Fit:
     def mean(self, people: list[Demographics]) -> np.ndarray:
         """Mean of every quantity for each person, (people, quantities)."""
         sd = np.stack([self.residual_sd[p.sex] for p in people])
-        log = np.stack([_row(p) for p in people]) @ self.coefficients.T + sd**2 / 2
+        log = design_matrix(people) @ self.coefficients.T + sd**2 / 2
         heart = self.quantities.index("suv/heart")
         log[:, heart] -= sd[:, heart] ** 2 / 2
         log[:, heart] += [log_moment(self.heart, s) for s in sd[:, heart]]
@@ -99,7 +99,7 @@ class Fit:
 
 def fit_people(people: list[Demographics], table: pd.DataFrame) -> Fit:
     """Fit measured people: one row a person, one column a quantity."""
-    design = np.stack([_row(p) for p in people])
+    design = design_matrix(people)
     logs = np.log(table.to_numpy()) - _lean_offset(people, tuple(table.columns))
     prior = _prior(tuple(table.columns))
     weight = np.diag([0.0, *[RIDGE * c for c in design[:, 1:].var(axis=0)]])
@@ -127,10 +127,6 @@ def fit_people(people: list[Demographics], table: pd.DataFrame) -> Fit:
         shrunk_correlation(residual, kinds, freedom),
         fit_mixture(residual[:, heart] / both[heart]),
     )
-
-
-def _row(person: Demographics) -> np.ndarray:
-    return regressors(person.sex, person.age_years, person.height_m, person.bmi_kg_m2)
 
 
 def _lean_offset(people: list[Demographics], quantities: tuple[str, ...]) -> np.ndarray:

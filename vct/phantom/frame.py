@@ -30,11 +30,15 @@ class Frame:
         return self.latents.get(name, 0.0)
 
     def bone(self, name: str) -> float:
-        """Factor on the volume of a bone at its length, 1 where none is named."""
+        """Factor on the cross-sections of a bone, 1 where none is named.
+
+        Whole where a bone grows in its thickness alone: the blades of pelvis and
+        scapula, the shell of the skull, the socket's wall. Else see ``bone_girth``.
+        """
         return self.bone_factors.get(name, 1.0)
 
     def bone_girth(self, name: str) -> float:
-        """Factor on the half breadths and radii of a bone."""
+        """Factor on the half breadths and radii of a bone: two grow, so the root."""
         return math.sqrt(self.bone(name))
 
     def level(self, u: float) -> float:

@@ -62,7 +62,8 @@ class Anatomy:
     contrast
         Whether the CT is portal-venous.
     bone_factors
-        Volume over that of a plain bone of equal length, by ``bones.BONES``.
+        Factor on cross-sections, by ``bones.BONES``: the volume over that of a plain
+        bone of equal length, to the power 1 / gain, within ``bones.FACTOR_RANGE``.
     """
 
     sex: str
@@ -163,7 +164,7 @@ def expected(person: Person) -> dict[str, tuple[float, float]]:
 
 def _distribution(person: Person) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Median, SD of the logarithm, and correlation factor of the quantities."""
-    x = regressors(person.sex, person.age_years, person.height_m, person.bmi_kg_m2)
+    x = regressors(person)
     beta, shift, sd, is_suv, factor = _parameters(person.sex)
     lean = np.log(weight_per_lean_mass(person.sex, person.bmi_kg_m2))
     return np.exp(beta @ x + shift + lean * is_suv), sd, factor

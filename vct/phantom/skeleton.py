@@ -23,6 +23,11 @@ _CERVICAL_MM = 15.5
 _T1_TOP_U = -0.012
 _L1_TOP_U = 0.405
 _S1_TOP_U = 0.705
+_CANAL_MM = 8.3  # radius of the spinal canal within the arches
+_OVER_SACRUM_MM = 9.0  # fascia and muscle between it and the fat
+_RIB_MM = 5.0  # radius
+_PLAIN_RIB_MM = 4.6  # radius for which the cage's course about the lungs was laid
+_UNDER_MUSCLE_MM = 3.0
 
 
 def vertebra_tops(f: Frame) -> np.ndarray:
@@ -69,7 +74,7 @@ def paint_spine(c: Canvas, f: Frame) -> None:
     canal_y = b + 10.0
     around_canal = (dx.square() + (dy - canal_y).square()).sqrt()
     thick = 4.4 * girth
-    arch = (around_canal - 8.3 - thick).abs() - thick
+    arch = (around_canal - _CANAL_MM - thick).abs() - thick
     arch = torch.maximum(arch, c.per_slice(_window(phase, height, 0.45, 0.36), box))
     joints = _articular(c, f, girth, dx, dy - canal_y, box)
     level = _window(phase, height, 0.5, 0.42)
@@ -88,7 +93,7 @@ def paint_spine(c: Canvas, f: Frame) -> None:
         torch.maximum(dx.abs() - width, (dy - canal_y + 1).abs() - 5.0 * girth),
         c.per_slice(_window(phase, height, 0.4, 0.28), box),
     )
-    transverse = torch.maximum(transverse, 8.3 + thick - around_canal)
+    transverse = torch.maximum(transverse, _CANAL_MM + thick - around_canal)
     behind = torch.minimum(torch.minimum(arch, spine_process), transverse)
     # In the neck nothing reaches the skin.
     rear = o.yc + o.b - 14 - 1.2 * np.clip(z - 88, 0, None)
@@ -109,7 +114,7 @@ def _articular(
     """In-plane distance to the articular pillars beside the canal [mm]."""
     radius = girth * _by_level(f, c.axes[0], 7.5, 7.5, 10.0)
     r = c.per_slice(radius, box)
-    return ((dx.abs() - 8.3 - r).square() + (dy - 2.0).square()).sqrt() - r
+    return ((dx.abs() - _CANAL_MM - r).square() + (dy - 2.0).square()).sqrt() - r
 
 
 def _by_level(
@@ -151,9 +156,6 @@ def paint_sacrum(c: Canvas, f: Frame) -> None:
     c.paint("sacrum_marrow", d + 2.6, box)
 
 
-_OVER_SACRUM_MM = 9.0  # fascia and muscle between it and the fat
-
-
 def paint_ribs(c: Canvas, f: Frame) -> None:
     """Twelve pairs round the cavity, cartilage to the sternum, and the sternum."""
     tops = vertebra_tops(f)[7:19]
@@ -185,7 +187,7 @@ def _rib(f: Frame, top: float, share: np.ndarray, drop: float, side: int):
     first = 1.0 + 6 * max(0.0, 1 - (-top + 10) / 25) / 50
     # In the thinnest the cage would reach the skin: it stays within the muscle. A
     # stouter rib grows outward, away from the lungs.
-    more = _RIB_MM * f.bone_girth("ribs") - 4.6
+    more = _RIB_MM * f.bone_girth("ribs") - _PLAIN_RIB_MM
     o = f.outline
     a = np.interp(z, o.z, np.minimum(o.ac + 4 + more, o.am - 11 - more))
     b = np.interp(z, o.z, np.minimum(o.bc + 4 + more, o.bm - 11 - more))
@@ -195,9 +197,6 @@ def _rib(f: Frame, top: float, share: np.ndarray, drop: float, side: int):
     cosine = np.cos(angle)
     y = y0 + b * np.sign(cosine) * np.abs(cosine) ** e
     return np.stack([side * x, y, z], 1)
-
-
-_RIB_MM = 5.0  # radius
 
 
 def _sternum_line(f: Frame) -> tuple[np.ndarray, np.ndarray]:
@@ -286,9 +285,6 @@ def _beyond_muscle(c: Canvas, f: Frame, box) -> torch.Tensor:
     )
     x, y, _ = c.points(box)
     return superellipse(x, y - y0, a, b, n)
-
-
-_UNDER_MUSCLE_MM = 3.0
 
 
 def _paint_scapula(c: Canvas, f: Frame, side: int) -> None:
