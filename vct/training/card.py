@@ -23,7 +23,7 @@ PHANTOMS = (
 )
 UNVALIDATED = "unvalidated: trained on digital phantoms, never tried on patients"
 VERSION = "0.3.0"
-# Nearer to the solution in 18 evaluations than Heun in 29: docs/explanation/ablation.md.
+# In 18 evaluations nearer to the solution than Heun in 29: docs/explanation/ablation.md
 # Ends with the mean of what noise of level 0.2 leaves open: the fine stage sees its
 # input under noise nearly as strong, and a young network adds blotches below.
 BASE_SAMPLER = StageSampler("dpmpp2m", 18, 0.2, SIGMA_MAX)
