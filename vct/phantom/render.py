@@ -13,7 +13,17 @@ import torch
 from torch import Tensor
 
 from vct.grid import FIELD_OF_VIEW_MM, LUNG_TOP_BELOW_TOP_MM, Grid
-from vct.phantom import abdomen, body, head, image, skeleton, texture, thorax
+from vct.phantom import (
+    abdomen,
+    body,
+    head,
+    image,
+    muscles,
+    skeleton,
+    spine,
+    texture,
+    thorax,
+)
 from vct.phantom.canvas import Canvas
 from vct.phantom.composition import build_frame
 from vct.phantom.frame import Frame
@@ -145,7 +155,7 @@ def _paint_all(canvas: Canvas, frame: Frame, pattern: object = None) -> None:
     images = canvas.images
     if images:
         body.paint_body(canvas, frame)
-        skeleton.paint_muscles(canvas, frame)
+        muscles.paint_muscles(canvas, frame)
     thorax.paint_lungs(canvas, frame)
     if images:
         skeleton.paint_shoulder_girdle(canvas, frame)
@@ -158,8 +168,8 @@ def _paint_all(canvas: Canvas, frame: Frame, pattern: object = None) -> None:
     abdomen.paint_spleen(canvas, frame)
     thorax.paint_heart(canvas, frame, pattern)
     abdomen.paint_pelvic_organs(canvas, frame)
-    skeleton.paint_spine(canvas, frame)
-    skeleton.paint_sacrum(canvas, frame)
+    spine.paint_spine(canvas, frame)
+    spine.paint_sacrum(canvas, frame)
     thorax.paint_airways(canvas, frame)
     abdomen.paint_kidneys(canvas, frame)
     thorax.paint_vessels(canvas, frame)
