@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from vct.phantom.image import (
     PET_NOISE_FWHM_MM,
-    around,
     blurred,
     breathed,
     ct_noised,
     dose_factor,
     kernel_1d,
+    local_mean,
     neighbor_kernel,
     noise_ratio,
     pet_noised,
@@ -135,8 +135,8 @@ def test_activity_around_is_the_blur_it_stands_for():
     image = uniform(0.5, 4.0)[:, :, :45].clone()  # not a multiple of the pooled voxels
     image[15:30, 15:30, 15:30] = 3.0
     exact = blurred(image, 16.0, 4.0)
-    assert around(image, 4.0).shape == image.shape
-    assert float((around(image, 4.0) - exact).abs().max()) < 0.2
+    assert local_mean(image, 4.0).shape == image.shape
+    assert float((local_mean(image, 4.0) - exact).abs().max()) < 0.2
 
 
 @pytest.mark.parametrize("dose_mbq_per_kg", [2.0, 6.0])

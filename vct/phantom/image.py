@@ -135,7 +135,7 @@ def pet_noised(
     grain = blurred(white, PET_NOISE_FWHM_MM, step_mm)
     # Attenuation correction lifts noise in the middle of large bodies; the mean
     # over the neighborhood stands for the counts behind a voxel.
-    variance = around(suv, step_mm).mul_(0.5).add_(suv, alpha=0.5).add_(0.02)
+    variance = local_mean(suv, step_mm).mul_(0.5).add_(suv, alpha=0.5).add_(0.02)
     variance *= cov**2 * liver_suv
     variance /= suv.square().add_(1e-6)
     variance.clamp_max_(LARGEST_VARIANCE).log1p_()
@@ -143,8 +143,8 @@ def pet_noised(
     return grain.sub_(variance, alpha=0.5).exp_().mul_(suv)
 
 
-def around(suv: Tensor, step_mm: float) -> Tensor:
-    """Mean over ``COUNTS_FWHM_MM``, worked out on voxels of about 8 mm."""
+def local_mean(suv: Tensor, step_mm: float) -> Tensor:
+    """Gaussian mean of SUV over ``COUNTS_FWHM_MM``, (k, j, i), on voxels of 8 mm."""
     factor = max(1, round(8.0 / step_mm))
     if factor == 1:
         return blurred(suv, COUNTS_FWHM_MM, step_mm)

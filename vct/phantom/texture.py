@@ -99,7 +99,10 @@ def _spline_weights(voxels: int, step_mm: float, node_mm: float) -> np.ndarray:
 def mottled(
     hu: Tensor, suv: Tensor, step_mm: float, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Slow variation within tissue: ±4 % of SUV, a few HU, more in the lungs."""
+    """Slow variation within tissue: ±4 % of SUV, a few HU, more in the lungs.
+
+    HU and SUV, each (k, j, i), come back changed; amplitudes are assumed.
+    """
     shape = (hu.shape[0], hu.shape[1], hu.shape[2])
     wide = mottle_field(shape, step_mm, 24.0, generator, hu.device)
     fine = mottle_field(shape, step_mm, 8.0, generator, hu.device)
@@ -117,7 +120,7 @@ def marbled(
 ) -> Tensor:
     """Strands of fat between bundles of muscle, whose mean HU [HU] stays.
 
-    The sheets lie where a smooth field crosses zero. A voxel's share of one is spread
+    HU and labels are (k, j, i), as is what comes back. The sheets lie where a smooth field crosses zero. A voxel's share of one is spread
     over the two voxels beside it.
     """
     shape = (hu.shape[0], hu.shape[1], hu.shape[2])
@@ -138,7 +141,7 @@ def vesseled(
     hila_mm: Sequence[tuple[float, float, float]],
     generator: torch.Generator,
 ) -> Tensor:
-    """Fine vessels of the lungs, whose mean HU stays [HU].
+    """Fine vessels of the lungs, whose mean HU stays [HU], (k, j, i).
 
     They run where two smooth fields cross zero, thicker towards the hila and the lungs'
     bottom. ``axes_mm`` are the voxels' centers (z, y, x), ``hila_mm`` points (z, y, x).
