@@ -120,8 +120,8 @@ def marbled(
 ) -> Tensor:
     """Strands of fat between bundles of muscle, whose mean HU [HU] stays.
 
-    HU and labels are (k, j, i), as is what comes back. The sheets lie where a smooth field crosses zero. A voxel's share of one is spread
-    over the two voxels beside it.
+    HU and labels are (k, j, i), as is what comes back. The sheets lie where a smooth
+    field crosses zero; a voxel's share of one is spread over the two beside it.
     """
     shape = (hu.shape[0], hu.shape[1], hu.shape[2])
     field = smooth_field(shape, step_mm, STRAND_NODE_MM, generator, hu.device)
