@@ -1,4 +1,4 @@
-"""The ablation: distances obey their laws, Haar loses nothing, every row is told."""
+"""The ablation: distances obey their laws, every row is told."""
 
 import csv
 import json
@@ -15,13 +15,12 @@ from torch import Tensor
 
 from vct.cascade.cascade import StageSampler
 from vct.cascade.resample import upsample
-from vct.cascade.stage import BaseArchitecture, SuperResolutionArchitecture
+from vct.cascade.stage import BaseArchitecture, BaseStage, SuperResolutionArchitecture
 from vct.diffusion.tokens import position_maps, to_tokens
-from vct.diffusion.unet import TokenUNet
 from vct.errors import SpecError
 from vct.grid import Grid
 from vct.training import cache as cache_module
-from vct.training.ablation.base import build_base, fit_template, run_base
+from vct.training.ablation.base import fit_template, run_base
 from vct.training.ablation.figures import (
     frechet_distance,
     histogram_distance,
@@ -29,7 +28,6 @@ from vct.training.ablation.figures import (
     principal_components,
     sd_ratios,
 )
-from vct.training.ablation.haar import HaarNetwork, haar_matrix, mixed
 from vct.training.ablation.measure import loss_at
 from vct.training.ablation.people import Volumes, judges_and_chance
 from vct.training.ablation.superres import run_superres
@@ -128,56 +126,6 @@ def test_components_of_one_row_are_refused() -> None:
         principal_components(torch.randn(1, 4), 2)
 
 
-# Haar
-
-
-@pytest.mark.parametrize("patch", [1, 2, 4])
-def test_the_haar_mix_is_orthonormal_and_exactly_undone(patch: int) -> None:
-    matrix = haar_matrix(patch)
-    eye = torch.eye(patch**3, dtype=torch.float64)
-    torch.testing.assert_close(matrix @ matrix.T, eye)
-    tokens = torch.randn(2, 3 * patch**3, 2, 3, 2, dtype=torch.float64)
-    torch.testing.assert_close(mixed(mixed(tokens, matrix), matrix.T), tokens)
-    torch.testing.assert_close(
-        mixed(tokens, matrix).square().sum(), tokens.square().sum()
-    )
-
-
-def test_the_first_haar_coefficient_is_the_mean() -> None:
-    volume = torch.randn(1, 1, 4, 4, 4, dtype=torch.float64)
-    first = mixed(to_tokens(volume, 2), haar_matrix(2))[:, 0]
-    mean = torch.nn.functional.avg_pool3d(volume, 2)[:, 0]
-    torch.testing.assert_close(first, mean * 2**1.5)
-
-
-def test_haar_needs_a_power_of_two() -> None:
-    with pytest.raises(ValueError, match="power of two, not 3"):
-        haar_matrix(3)
-
-
-def test_a_haar_network_only_reparametrizes_the_first_and_last_layer() -> None:
-    torch.manual_seed(0)
-    plain = TokenUNet(
-        in_channels=5 * 8 + 3, out_channels=16, channels=(8,), blocks=(1,), condition=2
-    )
-    for parameter in plain.parameters():
-        torch.nn.init.normal_(parameter, std=0.1)
-    haar = HaarNetwork(plain, patch=2, volumes=5)
-    tokens, level = torch.randn(1, 43, 4, 4, 4), torch.zeros(1)
-    with torch.no_grad():
-        out = haar(tokens, level, torch.zeros(1, 2))
-        matrix = haar.matrix
-        stem, head = plain.stem.weight, plain.head.weight
-        folded = mixed(stem[:, :40], matrix.T)  # the mix on its inputs
-        stem.copy_(torch.cat([folded, stem[:, 40:]], dim=1))
-        head.copy_(mixed(head.transpose(0, 1), matrix.T).transpose(0, 1))
-        bias = plain.head.bias
-        assert bias is not None
-        bias.copy_(mixed(bias.reshape(1, 16, 1, 1, 1), matrix.T).flatten())
-        same = plain(tokens, level, torch.zeros(1, 2))
-    torch.testing.assert_close(out, same, atol=1e-5, rtol=1e-4)
-
-
 # The loss in one unit
 
 
@@ -203,11 +151,11 @@ def test_every_base_row_builds_and_keeps_the_cost_of_a_patch() -> None:
     cost = {}
     for row in base_rows():
         with torch.device("meta"):
-            stage = build_base(row.variant)
+            stage = BaseStage(row.variant.architecture)
             patch = row.variant.architecture.patch
             shape = [n // patch for n in row.variant.architecture.shape]
-            network = getattr(stage.network, "network", stage.network)
-            tokens = torch.empty(1, network.stem.in_channels, *shape)
+            channels = stage.network.stem.in_channels
+            tokens = torch.empty(1, channels, *shape)
             with FlopCounterMode(display=False) as counter:
                 stage.network(tokens, torch.empty(1), torch.empty(1, 6))
         cost[row.name] = counter.get_total_flops()
@@ -320,7 +268,7 @@ def quiet(message: str) -> None:
 def tiny_base_rows() -> list[BaseRow]:
     how = StageSampler("heun", 3, 0.01, 20.0)
     default = BaseVariant("default", ARCHITECTURE)
-    off = BaseVariant("off", replace(ARCHITECTURE, modes=0), template="none", haar=True)
+    off = BaseVariant("off", replace(ARCHITECTURE, modes=0, haar=True), template="none")
     return [
         BaseRow("default", "as it is", default, how),
         BaseRow("off", "nothing", off, how),

@@ -12,12 +12,14 @@ from vct.cascade.modes import Modes
 from vct.cascade.resample import consistent, upsample
 from vct.cascade.template import Template
 from vct.cascade.tile import TilePlan, run_tiled
+from vct.diffusion.haar import Folding
 from vct.diffusion.precondition import denoise
 from vct.diffusion.sample import Solver, sample
 from vct.diffusion.tokens import from_tokens, position_maps, to_tokens
 from vct.diffusion.unet import TokenUNet
 
 SIGMA_DATA = 1.0  # both stages diffuse residuals scaled to unit SD
+BASE_VOLUMES = 5  # seen by the base stage: noisy CT and PET, template's two, coverage
 _POSITION_MAPS = 3
 _COVERAGE = 1
 
@@ -33,6 +35,7 @@ class BaseArchitecture:
     template_factor: int = 2
     modes: int = 0
     modes_factor: int = 4
+    haar: bool = False  # tokens hold Haar coefficients of their voxels
 
 
 @dataclass(frozen=True)
@@ -57,9 +60,10 @@ class BaseStage(nn.Module):
         k, j, i = (n // factor for n in architecture.shape)
         self.template = Template((k, j, i), factor)
         self.modes = _modes(architecture)
+        self.fold = Folding(patch, haar=architecture.haar)
         seen_modes = 2 if self.modes else 0
         self.network = TokenUNet(
-            in_channels=(4 + _COVERAGE) * patch**3 + _POSITION_MAPS + seen_modes,
+            in_channels=BASE_VOLUMES * patch**3 + _POSITION_MAPS + seen_modes,
             out_channels=2 * patch**3,
             channels=architecture.channels,
             blocks=architecture.blocks,
@@ -93,7 +97,7 @@ class BaseStage(nn.Module):
         patch = self.architecture.patch
         if coverage is None:
             coverage = torch.ones_like(x[:, :1])
-        context = to_tokens(torch.cat([template, coverage], dim=1), patch)
+        context = self.fold(torch.cat([template, coverage], dim=1))
         parts = [context, position_maps(context)]
         correction = None
         if self.modes:
@@ -103,8 +107,8 @@ class BaseStage(nn.Module):
         context = torch.cat(parts, dim=1)
 
         def network(scaled: Tensor, c_noise: Tensor) -> Tensor:
-            tokens = torch.cat([to_tokens(scaled, patch), context], dim=1)
-            return from_tokens(_run(self.network, tokens, c_noise, condition), patch)
+            tokens = torch.cat([self.fold(scaled), context], dim=1)
+            return self.fold.inverse(_run(self.network, tokens, c_noise, condition))
 
         clean = denoise(network, x, sigma, sigma_data=SIGMA_DATA)
         return clean if correction is None else clean + correction

@@ -6,9 +6,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from vct.cascade.checkpoint import architecture_from, load_stage
+from vct.cascade.checkpoint import (
+    architecture_from,
+    load_stage,
+    read_architecture,
+)
 from vct.cascade.condition import condition_vector, template_features
-from vct.cascade.stage import SIGMA_DATA, BaseArchitecture, BaseStage
+from vct.cascade.stage import BASE_VOLUMES, SIGMA_DATA, BaseArchitecture, BaseStage
+from vct.diffusion.haar import haar_matrix, remix
 from vct.diffusion.loss import denoising_loss, noise_level
 from vct.diffusion.schedule import noise_levels
 from vct.diffusion.unet import channels_last
@@ -32,6 +37,22 @@ def forget(condition: Tensor, share: float, draws: Draws) -> Tensor:
     return torch.cat([condition[:, :2], known, unknown], dim=1)
 
 
+def load_initial(stage: BaseStage, path: Path) -> None:
+    """Weights to go on from; voxel tokens and Haar tokens are turned into each other.
+
+    Raises
+    ------
+    ModelError
+        If the file is no good, or its weights are otherwise not the stage's.
+    """
+    load_stage(stage, path)
+    before = read_architecture(BaseArchitecture, path).haar
+    if before != stage.architecture.haar:
+        matrix = haar_matrix(stage.architecture.patch)
+        turn = matrix.T if before else matrix
+        remix(stage.network, turn, volumes=BASE_VOLUMES)
+
+
 class BaseTask:
     """Denoise coarse residuals at random noise levels."""
 
@@ -46,7 +67,7 @@ class BaseTask:
         self.coverage = self.volumes.coverage
         self.stage = BaseStage(architecture).to(device)
         if config.initial_weights:
-            load_stage(self.stage, config.initial_weights)
+            load_initial(self.stage, config.initial_weights)
         else:
             self._fit()
         channels_last(self.stage.network)

@@ -22,12 +22,14 @@ PHANTOMS = (
     "used."
 )
 UNVALIDATED = "unvalidated: trained on digital phantoms, never tried on patients"
-VERSION = "0.3.0"
+VERSION = "0.3.1"
 # In 18 evaluations nearer to the solution than Heun in 29: docs/explanation/ablation.md
 # Ends with the mean of what noise of level 0.2 leaves open: the fine stage sees its
 # input under noise nearly as strong, and a young network adds blotches below.
 BASE_SAMPLER = StageSampler("dpmpp2m", 18, 0.2, SIGMA_MAX)
-SUPERRES_SAMPLER = StageSampler("dpmpp2m", 6, 0.02, 15.0)
+# So does the fine stage: down to 0.02 it made a third too much CT noise of true coarse
+# volumes (docs/benchmarks.md, "Why sampling ends at σ = 0.2").
+SUPERRES_SAMPLER = StageSampler("dpmpp2m", 6, 0.2, 15.0)
 AUGMENTATION = 0.1
 _PHANTOM_PROTOCOL = {
     "injected_mbq_per_kg": [2.0, 6.0],

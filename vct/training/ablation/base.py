@@ -24,7 +24,6 @@ from vct.training.ablation.figures import (
     sd_ratios,
 )
 from vct.training.ablation.fit import fit, trained, training_config, training_seconds
-from vct.training.ablation.haar import HaarNetwork
 from vct.training.ablation.measure import (
     Stopwatch,
     batches,
@@ -45,7 +44,6 @@ from vct.training.stats import Log
 COMPONENTS = 32
 SPREAD_COMPONENTS = 10
 _RIDGE = 1e-3
-_VOLUMES_SEEN = 5  # noisy CT and PET, template CT and PET, coverage
 _CHANCE = "chance"
 
 
@@ -61,7 +59,7 @@ class AblationBaseTask(BaseTask):
     ) -> None:
         self.config, self.device = config, device
         self.volumes = volumes  # type: ignore[assignment]
-        self.stage = build_base(variant).to(device)
+        self.stage = BaseStage(variant.architecture).to(device)
         fit_template(self.stage.template, volumes, variant.template)
         if self.stage.modes:
             self.stage.modes.fit(self._residuals())
@@ -69,17 +67,6 @@ class AblationBaseTask(BaseTask):
 
     def picture(self, stage: nn.Module, path: Path) -> None:
         """None: a row is judged by figures."""
-
-
-def build_base(variant: BaseVariant) -> BaseStage:
-    """An untrained stage of a variant."""
-    stage = BaseStage(variant.architecture)
-    if variant.haar:
-        patch = variant.architecture.patch
-        stage.network = HaarNetwork(  # type: ignore[assignment]
-            stage.network, patch=patch, volumes=_VOLUMES_SEEN
-        )
-    return stage
 
 
 def fit_template(template: Template, volumes: Volumes, kind: str) -> None:
@@ -184,7 +171,7 @@ def run_base(
         if not trained(folder):
             log(f"  training {row.variant.name}")
             _train(row.variant, training, cache, plan, folder, device, log)
-        stage = build_base(row.variant)
+        stage = BaseStage(row.variant.architecture)
         load_stage(stage, folder / "base.safetensors")
         ready(stage, device)
         figures = _measured(row, stage, judges.first(people), judge, plan, device)

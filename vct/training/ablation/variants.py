@@ -21,12 +21,11 @@ _SUPERRES_SAMPLER = StageSampler("dpmpp2m", 6, 0.02, 15.0)
 
 @dataclass(frozen=True)
 class BaseVariant:
-    """One base network: its architecture, its template, its tokens, its optimizer."""
+    """One base network: its architecture, its template, its optimizer."""
 
     name: str
     architecture: BaseArchitecture
     template: TemplateKind = "regression"
-    haar: bool = False
     optimizer: OptimizerName = "muon"
     learning_rate: float | None = None  # None is the plan's
     batch_size: int | None = None  # likewise
@@ -105,6 +104,7 @@ def base_rows(shape: tuple[int, int, int] = (72, 24, 32)) -> list[BaseRow]:
         template_factor=1,
         modes=32,
         modes_factor=4,
+        haar=True,
     )
     default = BaseVariant("default", architecture)
     no_modes = BaseVariant("modes_off", replace(architecture, modes=0))
@@ -113,7 +113,9 @@ def base_rows(shape: tuple[int, int, int] = (72, 24, 32)) -> list[BaseRow]:
     )
     patch_4 = replace(architecture, patch=4, channels=(192, 224), blocks=(2, 2))
     rows = [
-        BaseRow("default", "patch 2, template, 32 modes, σ_max 200, Heun 18", default),
+        BaseRow(
+            "default", "patch 2, Haar, template, 32 modes, σ_max 200, Heun 18", default
+        ),
         BaseRow("modes_off_80", "no modes, σ_max 80", no_modes, _from(80.0)),
         BaseRow("modes_off_200", "no modes, σ_max 200", no_modes, _from(200.0)),
         BaseRow("modes_off_1000", "no modes, σ_max 1000", no_modes, _from(1000.0)),
@@ -143,7 +145,11 @@ def base_rows(shape: tuple[int, int, int] = (72, 24, 32)) -> list[BaseRow]:
             "half as wide again",
             BaseVariant("wide", replace(architecture, channels=(96, 176, 224))),
         ),
-        BaseRow("haar", "Haar tokens", BaseVariant("haar", architecture, haar=True)),
+        BaseRow(
+            "voxel_tokens",
+            "tokens hold voxels, not Haar coefficients",
+            BaseVariant("voxel_tokens", replace(architecture, haar=False)),
+        ),
         BaseRow(
             "adamw",
             "AdamW for all weights, learning rate 6e-4",
