@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from vct.diffusion.haar import Folding, haar_matrix, mixed, remix
+from vct.diffusion.haar import Patchify, haar_matrix, mixed, remix
 from vct.diffusion.tokens import to_tokens
 from vct.diffusion.unet import TokenUNet
 
@@ -24,24 +24,24 @@ def test_the_mix_is_orthonormal_and_exactly_undone(patch: int) -> None:
 
 def test_the_first_coefficient_is_the_mean() -> None:
     volume = torch.randn(1, 1, 4, 4, 4)
-    first = Folding(2, haar=True)(volume)[:, 0]
+    first = Patchify(2, haar=True)(volume)[:, 0]
     mean = torch.nn.functional.avg_pool3d(volume, 2)[:, 0]
     torch.testing.assert_close(first, mean * 2**1.5)
 
 
 @pytest.mark.parametrize("haar", [False, True])
-def test_folding_is_undone(haar: bool) -> None:
-    volume, fold = torch.randn(2, 3, 4, 8, 4), Folding(2, haar=haar)
-    torch.testing.assert_close(fold.inverse(fold(volume)), volume)
+def test_patches_become_the_volume_again(haar: bool) -> None:
+    volume, patchify = torch.randn(2, 3, 4, 8, 4), Patchify(2, haar=haar)
+    torch.testing.assert_close(patchify.inverse(patchify(volume)), volume)
 
 
 def test_without_haar_tokens_hold_voxels() -> None:
     volume = torch.randn(1, 2, 4, 4, 4)
-    assert torch.equal(Folding(2, haar=False)(volume), to_tokens(volume, 2))
+    assert torch.equal(Patchify(2, haar=False)(volume), to_tokens(volume, 2))
 
 
-def test_a_folding_adds_nothing_to_the_weights() -> None:
-    assert not Folding(2, haar=True).state_dict()
+def test_patchify_adds_nothing_to_the_weights() -> None:
+    assert not Patchify(2, haar=True).state_dict()
 
 
 def test_a_patch_must_be_a_power_of_two() -> None:

@@ -12,14 +12,14 @@ from vct.cascade.modes import Modes
 from vct.cascade.resample import consistent, upsample
 from vct.cascade.template import Template
 from vct.cascade.tile import TilePlan, run_tiled
-from vct.diffusion.haar import Folding
+from vct.diffusion.haar import Patchify
 from vct.diffusion.precondition import denoise
 from vct.diffusion.sample import Solver, sample
 from vct.diffusion.tokens import from_tokens, position_maps, to_tokens
 from vct.diffusion.unet import TokenUNet
 
 SIGMA_DATA = 1.0  # both stages diffuse residuals scaled to unit SD
-BASE_VOLUMES = 5  # seen by the base stage: noisy CT and PET, template's two, coverage
+BASE_VOLUMES = 5  # it sees noisy CT and PET, the template's CT and PET, coverage
 _POSITION_MAPS = 3
 _COVERAGE = 1
 
@@ -60,7 +60,7 @@ class BaseStage(nn.Module):
         k, j, i = (n // factor for n in architecture.shape)
         self.template = Template((k, j, i), factor)
         self.modes = _modes(architecture)
-        self.fold = Folding(patch, haar=architecture.haar)
+        self.patchify = Patchify(patch, haar=architecture.haar)
         seen_modes = 2 if self.modes else 0
         self.network = TokenUNet(
             in_channels=BASE_VOLUMES * patch**3 + _POSITION_MAPS + seen_modes,
@@ -97,7 +97,7 @@ class BaseStage(nn.Module):
         patch = self.architecture.patch
         if coverage is None:
             coverage = torch.ones_like(x[:, :1])
-        context = self.fold(torch.cat([template, coverage], dim=1))
+        context = self.patchify(torch.cat([template, coverage], dim=1))
         parts = [context, position_maps(context)]
         correction = None
         if self.modes:
@@ -107,8 +107,8 @@ class BaseStage(nn.Module):
         context = torch.cat(parts, dim=1)
 
         def network(scaled: Tensor, c_noise: Tensor) -> Tensor:
-            tokens = torch.cat([self.fold(scaled), context], dim=1)
-            return self.fold.inverse(_run(self.network, tokens, c_noise, condition))
+            tokens = torch.cat([self.patchify(scaled), context], dim=1)
+            return self.patchify.inverse(_run(self.network, tokens, c_noise, condition))
 
         clean = denoise(network, x, sigma, sigma_data=SIGMA_DATA)
         return clean if correction is None else clean + correction

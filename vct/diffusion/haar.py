@@ -47,8 +47,12 @@ def mixed(tokens: Tensor, matrix: Tensor) -> Tensor:
     )
 
 
-class Folding(nn.Module):
-    """Volumes to tokens of patch³ voxels and back, as voxels or Haar coefficients."""
+class Patchify(nn.Module):
+    """Volumes to tokens of patch³ voxels and back.
+
+    With ``haar`` a token holds the Haar coefficients of its voxels instead of them;
+    the patch must then be a power of two (``ValueError``).
+    """
 
     def __init__(self, patch: int, *, haar: bool) -> None:
         super().__init__()
@@ -74,8 +78,17 @@ class Folding(nn.Module):
 def remix(network: TokenUNet, matrix: Tensor, *, volumes: int) -> None:
     """Let a network that sees and answers in tokens t do the same in ``matrix`` · t.
 
-    Changes the first and the last layer. The leading channels of the input hold
-    ``volumes`` volumes; what comes after them is seen as before.
+    Changes the first and the last layer in place.
+
+    Parameters
+    ----------
+    network
+        With n · m output channels for some m.
+    matrix
+        Orthonormal mix of a token's values, (n, n).
+    volumes
+        How many volumes the leading input channels hold, n each; what comes after them
+        is seen as before.
     """
     stem, head = network.stem.weight, network.head.weight
     seen = volumes * len(matrix)
