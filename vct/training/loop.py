@@ -91,7 +91,7 @@ def train_loop(
                 break
             run.step(share)
             run.report()
-    leave(place)
+    run.end()
     if not ended:
         raise TrainingStopped(f"saved at {run.state.samples} samples")
     if run.first:
@@ -162,6 +162,11 @@ class _Run:
         part = micro * place.world + place.rank
         number = self.state.samples + part * how.batch_size
         return Draws(how.seed, number, how.batch_size, place.device)
+
+    def end(self) -> None:
+        """Leave the other processes."""
+        del self.watched
+        leave(self.place)
 
     def report(self) -> None:
         """Log line and picture, each when it is due."""

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from importlib import import_module
 
 import torch
 import torch.distributed as dist
@@ -24,6 +25,8 @@ def join(device: str) -> Place:
     if device == "cuda":
         device = f"cuda:{os.environ['LOCAL_RANK']}"
         torch.cuda.set_device(device)
+    # DDP imports it, and imported into a living group it never lets that group go.
+    import_module("torch._dynamo")
     dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     return Place(dist.get_rank(), dist.get_world_size(), device)
 
@@ -62,6 +65,10 @@ def sum_of_all(values: Tensor, place: Place) -> Tensor:
 
 
 def leave(place: Place) -> None:
-    """End the process group."""
+    """End the process group; the caller has let go of everything that uses it.
+
+    While anything does, its threads live on. One that lets go of a tensor while the
+    interpreter shuts down aborts the process (pytorch/pytorch#190489).
+    """
     if place.world > 1:
         dist.destroy_process_group()
