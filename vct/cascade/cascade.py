@@ -259,7 +259,7 @@ class Cascade:
         options = sampler or SamplerOptions()
         how = _overridden(self.base_sampler, options.base_steps, options.solver)
         levels = how.levels()
-        start = self.base.start(noise, levels[0])
+        start = self.base.start(noise, levels[0], condition)
         return self.base.sample(start, condition, levels, solver=how.solver)
 
     def sample_superres(

@@ -1,7 +1,7 @@
 """Stages on disk: safetensors, never pickle."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -69,8 +69,10 @@ def read_architecture(
     return architecture_from(kind, {**(unsaid or {}), **said})
 
 
-def load_stage(stage: nn.Module, path: Path) -> None:
+def load_stage(stage: nn.Module, path: Path, *, without: Collection[str] = ()) -> None:
     """Read weights into a stage of their architecture.
+
+    Tensors named in ``without`` are not read, and keep their values in the stage.
 
     Raises
     ------
@@ -80,6 +82,9 @@ def load_stage(stage: nn.Module, path: Path) -> None:
     with _readable(path):
         tensors = load_file(path)
     expected = stage.state_dict()
+    for name in without:
+        tensors.pop(name, None)
+        expected.pop(name, None)
     wrong = sorted(
         name
         for name in expected.keys() | tensors.keys()
@@ -92,7 +97,7 @@ def load_stage(stage: nn.Module, path: Path) -> None:
             f"{path}: the weights do not fit their architecture "
             f"({len(wrong)} tensors differ, the first is {wrong[0]!r})"
         )
-    stage.load_state_dict(tensors)
+    stage.load_state_dict(tensors, strict=not without)
 
 
 @contextmanager

@@ -56,13 +56,28 @@ class Modes(nn.Module):
         """Repeat every value along k, j and i: nearest-neighbor enlargement."""
         return nn.functional.interpolate(volume, scale_factor=times, mode="nearest")
 
-    def start(self, noise: Tensor, sigma: float) -> Tensor:
+    def start(
+        self, noise: Tensor, sigma: float, given: tuple[Tensor, Tensor] | None = None
+    ) -> Tensor:
         """Volume to start sampling from at level ``sigma``.
 
         Standard normal noise becomes noise of covariance σ²·1 plus the modes'.
+
+        Parameters
+        ----------
+        noise
+            (b, 2, k, j, i).
+        sigma
+            The highest noise level.
+        given
+            Mean and SD of the coefficients, (b, modes) each; 0 and ``sd`` if None.
         """
-        wider = (sigma**2 + self.sd.float() ** 2).sqrt() - sigma
-        added = self.volume(self.coefficients(noise) * wider)
+        sd = self.sd.float() if given is None else given[1]
+        wider = (sigma**2 + sd**2).sqrt() - sigma
+        coefficients = self.coefficients(noise) * wider
+        if given is not None:
+            coefficients = coefficients + given[0]
+        added = self.volume(coefficients)
         return noise * sigma + self.spread(added, self.factor)
 
     def estimate(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from vct.cascade.checkpoint import load_stage, read_architecture
 from vct.cascade.condition import CONDITION, template_features
+from vct.cascade.conditional_start import ConditionalStart
+from vct.cascade.innovations import BLOCK, Innovations
 from vct.cascade.modes import Modes
 from vct.cascade.resample import consistent, upsample
 from vct.cascade.template import Template
@@ -36,6 +38,8 @@ class BaseArchitecture:
     modes: int = 0
     modes_factor: int = 4
     haar: bool = False  # tokens hold Haar coefficients of their voxels
+    conditional_start: bool = False  # the modes start as the demographics foretell
+    innovations: bool = False  # sampling adds them; set by vct.training.calibrate_base
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ class BaseStage(nn.Module):
         k, j, i = (n // factor for n in architecture.shape)
         self.template = Template((k, j, i), factor)
         self.modes = _modes(architecture)
+        self.conditional_start = _conditional_start(architecture)
+        self.innovations = _innovations(architecture)
         self.patchify = Patchify(patch, haar=architecture.haar)
         seen_modes = 2 if self.modes else 0
         self.network = TokenUNet(
@@ -113,9 +119,13 @@ class BaseStage(nn.Module):
         clean = denoise(network, x, sigma, sigma_data=SIGMA_DATA)
         return clean if correction is None else clean + correction
 
-    def start(self, noise: Tensor, sigma: float) -> Tensor:
+    def start(self, noise: Tensor, sigma: float, condition: Tensor) -> Tensor:
         """Volume to start sampling from at level ``sigma``, from standard noise."""
-        return self.modes.start(noise, sigma) if self.modes else noise * sigma
+        if self.modes is None:
+            return noise * sigma
+        if self.conditional_start is None:
+            return self.modes.start(noise, sigma)
+        return self.modes.start(noise, sigma, self.conditional_start(condition))
 
     def sample(
         self,
@@ -143,12 +153,37 @@ class BaseStage(nn.Module):
         template = self.template(features)
 
         def clean(x: Tensor, sigma: Tensor) -> Tensor:
-            return self.denoise(
+            estimate = self.denoise(
                 x, sigma, condition=condition, template=template, coverage=coverage
+            )
+            if self.innovations is None:
+                return estimate
+            encoded = self.template.to_encoded(estimate, features)
+            return estimate + self.innovations(
+                x - estimate, sigma, encoded=encoded, coverage=coverage
             )
 
         residual = sample(clean, start, levels, solver=solver)
         return self.template.to_encoded(residual, features).clamp(-1, 1)
+
+
+def _conditional_start(architecture: BaseArchitecture) -> ConditionalStart | None:
+    if not architecture.conditional_start:
+        return None
+    if not architecture.modes:
+        raise ValueError("conditional_start needs modes: it says where they start")
+    return ConditionalStart(architecture.modes)
+
+
+def _innovations(architecture: BaseArchitecture) -> Innovations | None:
+    if not architecture.innovations:
+        return None
+    if any(n % BLOCK for n in architecture.shape):
+        raise ValueError(
+            f"innovations need a base grid that {BLOCK} divides, got "
+            f"{architecture.shape}"
+        )
+    return Innovations()
 
 
 def _modes(architecture: BaseArchitecture) -> Modes | None:

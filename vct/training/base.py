@@ -1,6 +1,6 @@
 """Training of the base stage: coarse residuals from the template."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
@@ -26,6 +26,10 @@ from vct.training.picture import picture_people, repeatable_noise, save_picture
 
 SIGMA_MAX = 200.0  # the modes hold what varies more than this
 _RIDGE = 1e-3
+_FITTED_ANEW = (
+    "innovations.gains",
+    *(f"conditional_start.{name}" for name in ("means", "sd", "sd_of_all")),
+)
 _LEAST_SHARE = 0.1  # of scans, for a voxel's variance to be scaled up
 
 
@@ -40,17 +44,38 @@ def forget(condition: Tensor, share: float, draws: Draws) -> Tensor:
 def load_initial(stage: BaseStage, path: Path) -> None:
     """Weights to go on from; voxel tokens and Haar tokens are turned into each other.
 
+    Where sampling starts is fitted anew. What the network was seen to miss
+    (innovations) is left out: it will miss something else.
+
     Raises
     ------
     ModelError
         If the file is no good, or its weights are otherwise not the stage's.
     """
-    load_stage(stage, path)
+    load_stage(stage, path, without=_FITTED_ANEW)
     before = read_architecture(BaseArchitecture, path).haar
     if before != stage.architecture.haar:
         matrix = haar_matrix(stage.architecture.patch)
         turn = matrix.T if before else matrix
         remix(stage.network, turn, volumes=BASE_VOLUMES)
+
+
+def fit_start(stage: BaseStage, residuals: Iterable[Tensor], condition: Tensor) -> None:
+    """Where sampling starts, if the demographics have a say in it.
+
+    Parameters
+    ----------
+    stage
+        With its template and modes.
+    residuals
+        Unit-SD residuals of people, in batches (b, 2, k, j, i).
+    condition
+        Of the same people, (n, 6).
+    """
+    start, modes = stage.conditional_start, stage.modes
+    if start is not None and modes is not None:
+        seen = torch.cat([modes.coefficients(batch) for batch in residuals])
+        start.fit(seen, condition)
 
 
 class BaseTask:
@@ -70,6 +95,7 @@ class BaseTask:
             load_initial(self.stage, config.initial_weights)
         else:
             self._fit()
+        fit_start(self.stage, self._residuals(), self.volumes.condition)
         channels_last(self.stage.network)
         if config.optimization.compile:
             self.stage.network.compile()
@@ -144,6 +170,6 @@ class BaseTask:
         noise = repeatable_noise(len(condition), shape, self.device)
         levels = noise_levels(12, sigma_min=0.01, sigma_max=SIGMA_MAX)
         with torch.autocast(torch.device(self.device).type, torch.bfloat16):
-            start = stage.start(noise, levels[0])
+            start = stage.start(noise, levels[0], condition)
             encoded = stage.sample(start, condition, levels, solver="heun")
         save_picture(encoded, path, spacing_mm=self.spacing_mm)

@@ -22,7 +22,7 @@ PHANTOMS = (
     "used."
 )
 UNVALIDATED = "unvalidated: trained on digital phantoms, never tried on patients"
-VERSION = "0.3.1"
+VERSION = "0.4.0"
 # In 18 evaluations nearer to the solution than Heun in 29: docs/explanation/ablation.md
 # Ends with the mean of what noise of level 0.2 leaves open: the fine stage sees its
 # input under noise nearly as strong, and a young network adds blotches below.

@@ -36,7 +36,7 @@ from vct.training.ablation.measure import (
 from vct.training.ablation.people import Volumes, judges_and_chance, load_volumes
 from vct.training.ablation.table import Figures, Table
 from vct.training.ablation.variants import BasePlan, BaseRow, BaseVariant
-from vct.training.base import BaseTask
+from vct.training.base import BaseTask, fit_start
 from vct.training.cache import PhantomCache
 from vct.training.config import TrainingConfig
 from vct.training.stats import Log
@@ -63,6 +63,7 @@ class AblationBaseTask(BaseTask):
         fit_template(self.stage.template, volumes, variant.template)
         if self.stage.modes:
             self.stage.modes.fit(self._residuals())
+        fit_start(self.stage, self._residuals(), volumes.condition)
         channels_last(self.stage.network)
 
     def picture(self, stage: nn.Module, path: Path) -> None:
@@ -250,8 +251,9 @@ def _sampled(
 ) -> Tensor:
     noise = noise_of(rows, stage.architecture.shape, device)
     levels = how.levels()
-    start = stage.start(noise, levels[0])
-    return stage.sample(start, people.condition[rows], levels, solver=how.solver)
+    condition = people.condition[rows]
+    start = stage.start(noise, levels[0], condition)
+    return stage.sample(start, condition, levels, solver=how.solver)
 
 
 def _held_out_loss(
