@@ -22,6 +22,8 @@ from vct.cli.organ_finder import (
 )
 from vct.cli.reference import study_rows
 from vct.errors import VctError
+from vct.models import find_model
+from vct.provenance import sha256_of_file
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +118,9 @@ def test_the_bundled_segmenter_measures_a_phantom(tmp_path: Path) -> None:
     )  # fmt: skip
     prepared = PreparedFolder(folder)
     finder = chosen(prepared, unvalidated=True)
-    assert finder.instrument.startswith("bundled segmenter a49d06950d07 (unvalidated")
+    weights = find_model("whole-body-4mm").folder / "segmenter.safetensors"
+    known_by = sha256_of_file(weights)[:12]
+    assert finder.instrument.startswith(f"bundled segmenter {known_by} (unvalidated")
     rows = study_rows(prepared, "study-0", finder.find(prepared, "study-0"))
     liver = rows.set_index("organ").loc["liver"]
     assert (liver["source"], liver["status"]) == ("segmenter", "ok")
