@@ -26,7 +26,7 @@ from vct.training.picture import picture_people, repeatable_noise, save_picture
 
 SIGMA_MAX = 200.0  # the modes hold what varies more than this
 _RIDGE = 1e-3
-_FITTED_ANEW = (
+_NOT_TAKEN_OVER = (
     "innovations.gains",
     *(f"conditional_start.{name}" for name in ("means", "sd", "sd_of_all")),
 )
@@ -52,7 +52,7 @@ def load_initial(stage: BaseStage, path: Path) -> None:
     ModelError
         If the file is no good, or its weights are otherwise not the stage's.
     """
-    load_stage(stage, path, without=_FITTED_ANEW)
+    load_stage(stage, path, without=_NOT_TAKEN_OVER)
     before = read_architecture(BaseArchitecture, path).haar
     if before != stage.architecture.haar:
         matrix = haar_matrix(stage.architecture.patch)
