@@ -82,7 +82,7 @@ def missed(stage: BaseStage, people: People) -> float:
         if stage.innovations is not None:
             encoded = stage.template.to_encoded(estimate, features)
             estimate = estimate + stage.innovations(
-                x - estimate, sigma, encoded=encoded
+                x - estimate, sigma, encoded=encoded, condition=condition
             )
         inside = (clean - estimate)[:, 1, 4:-4, 3:9, 3:13]
         errors.append(inside.mean().square())
@@ -112,6 +112,15 @@ def test_it_depends_on_what_scans_cover_only() -> None:
     assert second.innovations is not None
     assert first.innovations.gains.abs().max() > 0
     assert torch.equal(first.innovations.gains, second.innovations.gains)
+
+
+def test_what_people_weigh_is_told_by_whole_bodies_only() -> None:
+    for covered, told in ((None, True), (40, False)):
+        stage = calibrated(
+            ignorant(), People(range(20), covered), device="cpu", told=str
+        )
+        assert stage.innovations is not None
+        assert bool(stage.innovations.mass.coefficients.any()) == told
 
 
 def test_the_file_remembers_and_a_new_run_forgets(tmp_path: Path) -> None:

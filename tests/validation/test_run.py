@@ -1,12 +1,15 @@
 """A cohort folder judged."""
 
 import shutil
+from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from vct.errors import CohortError
 from vct.manifest import load_cohort
 from vct.validation import read_findings, validate_cohort
+from vct.validation.consistency import image_findings
 from vct.validation.run import reference_kind
 
 pytestmark = pytest.mark.usefixtures("known_references")
@@ -51,6 +54,26 @@ def test_clipped_voxels_are_counted(cohort_dir):
     finding = by_id(cohort_dir)["image/pet-clipped"]
     assert finding.value == 6.0
     assert finding.note == "In 2 of 24 subjects."
+
+
+def test_subjects_without_a_hot_bladder_are_named(cohort_dir):
+    cohort = load_cohort(cohort_dir)
+    names = cohort.subjects["subject_id"]
+    rows = pd.DataFrame(
+        {
+            "subject_id": names,
+            "organ": "bladder_suv",
+            "source": "threshold",
+            "volume_ml": names.map({"S0002": None, "S0004": 19.9}).where(
+                names.isin(["S0002", "S0004"]), 20.0
+            ),
+        }
+    )
+    organs = pd.concat([cohort.organs, rows])
+    found = {f.id: f for f in image_findings(replace(cohort, organs=organs))}
+    finding = found["image/no-hot-bladder"]
+    assert (finding.value, finding.n) == (2.0, 24)
+    assert finding.note == "Look at: S0002, S0004."
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ _SCALING = {
     "bmi_kg_m2": (27.0, 9.0),
 }
 CONDITION = ("age", "male", "height", "bmi", "height_unknown", "bmi_unknown")
+SIZE_UNKNOWN = slice(4, 6)  # the flags of height and BMI
 TEMPLATE_FEATURES = ("one", "age", "male", "height", "bmi", "bmi²", "age·male")
 
 
@@ -57,6 +58,21 @@ def template_features(condition: Tensor) -> Tensor:
     age, male, height, bmi = condition[:, :4].unbind(dim=1)
     one = torch.ones_like(age)
     return torch.stack([one, age, male, height, bmi, bmi**2, age * male], dim=1)
+
+
+def height_and_weight(condition: Tensor) -> tuple[Tensor, Tensor]:
+    """Height [m] and weight [kg], (n,) each, of condition vectors (n, 6).
+
+    What is unknown counts as the middle of its range.
+    """
+    height_m, bmi_kg_m2 = (
+        condition[:, CONDITION.index(short)] * half_width + center
+        for short, (center, half_width) in (
+            ("height", _SCALING["height_m"]),
+            ("bmi", _SCALING["bmi_kg_m2"]),
+        )
+    )
+    return height_m, bmi_kg_m2 * height_m**2
 
 
 def _scaled(name: str, value: float) -> float:

@@ -160,7 +160,11 @@ class BaseStage(nn.Module):
                 return estimate
             encoded = self.template.to_encoded(estimate, features)
             return estimate + self.innovations(
-                x - estimate, sigma, encoded=encoded, coverage=coverage
+                x - estimate,
+                sigma,
+                encoded=encoded,
+                condition=condition,
+                coverage=coverage,
             )
 
         residual = sample(clean, start, levels, solver=solver)

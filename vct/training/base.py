@@ -28,6 +28,7 @@ SIGMA_MAX = 200.0  # the modes hold what varies more than this
 _RIDGE = 1e-3
 _NOT_TAKEN_OVER = (
     "innovations.gains",
+    "innovations.mass.coefficients",
     *(f"conditional_start.{name}" for name in ("means", "sd", "sd_of_all")),
 )
 _LEAST_SHARE = 0.1  # of scans, for a voxel's variance to be scaled up

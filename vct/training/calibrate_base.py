@@ -19,10 +19,18 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from vct.cascade.body_mass import mean_density
 from vct.cascade.cascade import best_precision
 from vct.cascade.checkpoint import save_stage
 from vct.cascade.condition import template_features
-from vct.cascade.innovations import LEVELS, Innovations, RegressionSums
+from vct.cascade.innovations import (
+    LEVELS,
+    Innovations,
+    RegressionSums,
+    block_sums,
+    features,
+    tissue_of,
+)
 from vct.cascade.resample import coarsen, covered_boxes
 from vct.cascade.stage import BaseStage, load_base
 from vct.diffusion.unet import channels_last
@@ -91,20 +99,35 @@ def calibrated(
     dtype = torch.bfloat16 if best_precision(where) == "bf16" else torch.float32
     channels_last(stage.network.to(dtype))
     factor = factor_to(stage.architecture.shape, images.grid)
-    levels = LEVELS[:-1]
-    sums = [RegressionSums() for _ in levels]
+    innovations = _with_mass(stage, images, factor, where)
+    sums = [RegressionSums() for _ in LEVELS]
     for done, index in enumerate(images.held_out, start=1):
         person = _person(images, index, factor, where)
         rng = torch.Generator(where)
         rng.manual_seed(torch_seed(0, "training/innovations", index))
-        for level, sums_of_level in zip(levels, sums, strict=True):
+        for level, sums_of_level in zip(LEVELS, sums, strict=True):
             _add(sums_of_level, stage, *person, level, rng)
         if done % 10 == 0 or done == len(images.held_out):
             told(f"{done} of {len(images.held_out)} people")
-    assert stage.innovations is not None
     for number, sums_of_level in enumerate(sums):
-        stage.innovations.fit(number, sums_of_level)
+        innovations.fit(number, sums_of_level)
     return stage
+
+
+def _with_mass(
+    stage: BaseStage, images: Images, factor: int, device: torch.device
+) -> Innovations:
+    """The stage's innovations, which know by now what people weigh."""
+    assert stage.innovations is not None
+    densities, conditions = [], []
+    for index in images.held_out:
+        condition, coarse, coverage = _person(images, index, factor, device)
+        if coverage is None:
+            densities.append(mean_density(coarse))
+            conditions.append(condition)
+    if densities:
+        stage.innovations.mass.fit(torch.cat(densities), torch.cat(conditions))
+    return stage.innovations
 
 
 def _person(
@@ -129,8 +152,8 @@ def _add(
     rng: torch.Generator,
 ) -> None:
     """Denoise one person at one noise level and add what is missed."""
-    features = template_features(condition)
-    clean = stage.template.to_residual(coarse, features)
+    regressors = template_features(condition)
+    clean = stage.template.to_residual(coarse, regressors)
     if coverage is not None:
         clean = clean * coverage
     noise = torch.randn(clean.shape, generator=rng, device=rng.device)
@@ -139,11 +162,18 @@ def _add(
         x,
         sigma,
         condition=condition,
-        template=stage.template(features),
+        template=stage.template(regressors),
         coverage=coverage,
     )
-    encoded = stage.template.to_encoded(estimate, features)
-    sums.add(x - estimate, clean - estimate, sigma, encoded=encoded, coverage=coverage)
+    encoded = stage.template.to_encoded(estimate, regressors)
+    assert stage.innovations is not None
+    tissue = tissue_of(encoded)
+    overweight = stage.innovations.mass(encoded, condition, coverage)
+    innovation = block_sums(x - estimate, tissue, coverage)
+    sums.add(
+        features(innovation, sigma, overweight),
+        block_sums(clean - estimate, tissue, coverage),
+    )
 
 
 def main() -> None:

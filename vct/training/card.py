@@ -22,11 +22,11 @@ PHANTOMS = (
     "used."
 )
 UNVALIDATED = "unvalidated: trained on digital phantoms, never tried on patients"
-VERSION = "0.4.0"
-# In 18 evaluations nearer to the solution than Heun in 29: docs/explanation/ablation.md
+VERSION = "0.5.0"
+# Steps: docs/explanation/ablation.md, "Steps of each stage"
 # Ends with the mean of what noise of level 0.2 leaves open: the fine stage sees its
 # input under noise nearly as strong, and a young network adds blotches below.
-BASE_SAMPLER = StageSampler("dpmpp2m", 18, 0.2, SIGMA_MAX)
+BASE_SAMPLER = StageSampler("dpmpp2m", 16, 0.2, SIGMA_MAX)
 # So does the fine stage: down to 0.02 it made a third too much CT noise of true coarse
 # volumes (docs/benchmarks.md, "Why sampling ends at σ = 0.2").
 SUPERRES_SAMPLER = StageSampler("dpmpp2m", 6, 0.2, 15.0)

@@ -15,6 +15,7 @@ from vct.validation.people import people_of_cohort
 from vct.validation.statistics import correlation, finite, mean_interval
 
 THRESHOLD_SOURCE = "thresholds on HU and SUV, no network"
+LEAST_BLADDER_ML = 20.0  # one of 2000 training phantoms has less
 
 # (id, organ, quantity, column of subjects, title)
 _TRENDS = (
@@ -32,6 +33,7 @@ def image_findings(cohort: Cohort) -> list[Finding]:
     findings = [_mass_share(table, sex) for sex in ("F", "M")]
     findings += [_trend(table, *trend) for trend in _TRENDS]
     findings.append(_length(cohort))
+    findings.append(_missing_bladders(table))
     findings.append(_clipping(cohort))
     findings.append(_copies(cohort))
     return [finding for finding in findings if finding is not None]
@@ -123,6 +125,26 @@ def _length(cohort: Cohort) -> Finding | None:
         interval=interval,
         statistic="r",
         source="organs that the segmenter found in the CT",
+    )
+
+
+def _missing_bladders(table) -> Finding | None:
+    """Subjects in whose pelvis next to nothing is hot."""
+    rows = table[table["organ"] == "bladder_suv"]
+    if rows.empty:
+        return None
+    missing = rows.loc[rows["volume_ml"].fillna(0.0) < LEAST_BLADDER_ML, "subject_id"]
+    names = ", ".join(sorted(missing)[:5]) + (", …" if len(missing) > 5 else "")
+    return _descriptive(
+        "image/no-hot-bladder",
+        f"Subjects with less than {LEAST_BLADDER_ML:.0f} mL of hot urine",
+        "subjects",
+        "all",
+        len(rows),
+        float(len(missing)),
+        statistic="count",
+        organ="bladder_suv",
+        note=f"Look at: {names}." if names else "",
     )
 
 

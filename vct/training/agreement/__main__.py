@@ -1,4 +1,4 @@
-"""``python -m vct.training.agreement``: measure, then compare."""
+"""``python -m vct.training.agreement``: measure, then compare; or look what is kept."""
 
 from pathlib import Path
 from typing import Annotated
@@ -75,6 +75,34 @@ def measure(
         most_minutes=most_minutes,
         log=lambda line: print(line, flush=True),
     )
+
+
+@app.command()
+def kept(
+    model: Annotated[str, typer.Option(help="Model folder, or a bundled name.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of results.")],
+    first: Annotated[int, typer.Option(help="First phantom, of training's.")] = 4208,
+    phantoms: Annotated[int, typer.Option(help="Phantoms; 25 for slopes.")] = 26,
+    levels: Annotated[
+        str, typer.Option(help="Noise levels to sample on from.")
+    ] = "0,1.2,5.2,17,65",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+) -> None:
+    """Noise phantoms, sample on from there, and say how much of them came back."""
+    from vct.cascade import Cascade
+    from vct.device import resolve_device
+    from vct.models import find_model
+    from vct.training.agreement.kept import kept_table, measure_kept
+
+    sigmas = [float(level) for level in levels.split(",")]
+    cascade = Cascade.load(find_model(model), device=resolve_device(device))
+    out.mkdir(parents=True, exist_ok=True)
+    indices = range(first, first + phantoms)
+    rows = measure_kept(cascade, indices, sigmas, told=typer.echo)
+    rows.to_parquet(out / "kept-organs.parquet")
+    table = kept_table(rows)
+    table.to_csv(out / "kept.csv", index=False, float_format="%.4g")
+    typer.echo(out / "kept.csv")
 
 
 @app.command()
