@@ -1,13 +1,13 @@
 """What a body weighs in the field, and what it should, given the demographics.
 
-Phantoms of one age, sex, height and weight agree in their mass within 1 %; a network
-that draws neighborhoods has no scales to stand on.
+Phantoms of one age, sex, height and weight agree in their mass within 1.1 % (SD); a
+network that draws neighborhoods has no scales to stand on.
 """
 
 import torch
 from torch import Tensor, nn
 
-from vct.cascade.condition import SIZE_UNKNOWN, height_and_weight
+from vct.cascade.condition import height_and_weight, size_unknown
 from vct.cascade.encode import decode_ct
 
 _FEWEST_PEOPLE = 20  # for five coefficients
@@ -40,8 +40,7 @@ class BodyMass(nn.Module):
             (b, 1, k, j, i); 1 everywhere if None.
         """
         foretold = _features(condition) @ self.coefficients.float()
-        silent = condition[:, SIZE_UNKNOWN].amax(dim=1) > 0
-        silent = silent | (self.coefficients == 0).all()
+        silent = size_unknown(condition) | (self.coefficients == 0).all()
         if coverage is not None:
             silent = silent | (coverage.amin(dim=(1, 2, 3, 4)) < 1)
         return torch.where(silent, 0.0, mean_density(encoded).log() - foretold)
@@ -52,7 +51,7 @@ class BodyMass(nn.Module):
 
         Does nothing where fewer than 20 people's height and BMI are known.
         """
-        known = condition[:, SIZE_UNKNOWN].amax(dim=1) == 0
+        known = ~size_unknown(condition)
         if known.sum() < _FEWEST_PEOPLE:
             return
         # By singular values, for people may be of one sex; a GPU's lstsq lacks them.
@@ -63,7 +62,11 @@ class BodyMass(nn.Module):
 
 
 def mean_density(encoded: Tensor) -> Tensor:
-    """Mass in the field by its volume, (b,) [g/mL]: CT counts as density of water."""
+    """Mass in the field by its volume, (b,) [g/mL], of encoded volumes (b, 2, k, j, i).
+
+    1 + HU / 1000 throughout, unlike ``vct.segment.measure``: what is too dense in bone
+    goes into the coefficients, and noise in air averages out.
+    """
     return decode_ct(encoded[:, 0]).mean(dim=(1, 2, 3)) / 1000 + 1
 
 

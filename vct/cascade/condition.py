@@ -17,7 +17,6 @@ _SCALING = {
     "bmi_kg_m2": (27.0, 9.0),
 }
 CONDITION = ("age", "male", "height", "bmi", "height_unknown", "bmi_unknown")
-SIZE_UNKNOWN = slice(4, 6)  # the flags of height and BMI
 TEMPLATE_FEATURES = ("one", "age", "male", "height", "bmi", "bmi²", "age·male")
 
 
@@ -58,6 +57,11 @@ def template_features(condition: Tensor) -> Tensor:
     age, male, height, bmi = condition[:, :4].unbind(dim=1)
     one = torch.ones_like(age)
     return torch.stack([one, age, male, height, bmi, bmi**2, age * male], dim=1)
+
+
+def size_unknown(condition: Tensor) -> Tensor:
+    """Whose height or BMI is unknown: bool (n,), of condition vectors (n, 6)."""
+    return condition[:, CONDITION.index("height_unknown") :].amax(dim=1) > 0
 
 
 def height_and_weight(condition: Tensor) -> tuple[Tensor, Tensor]:

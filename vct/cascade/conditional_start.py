@@ -11,6 +11,8 @@ left beside it.
 import torch
 from torch import Tensor, nn
 
+from vct.cascade.condition import size_unknown
+
 _RIDGE = 5.0  # as if five people had shown no slope
 
 
@@ -37,7 +39,7 @@ class ConditionalStart(nn.Module):
         Whose height or BMI is unknown starts at 0 with the SD over all people.
         """
         mean = start_features(condition) @ self.means.float().T
-        unknown = condition[:, 4:].amax(dim=1, keepdim=True) > 0
+        unknown = size_unknown(condition)[:, None]
         sd = torch.where(unknown, self.sd_of_all.float(), self.sd.float())
         return torch.where(unknown, 0.0, mean), sd
 
@@ -48,7 +50,7 @@ class ConditionalStart(nn.Module):
         People of whom height or BMI is unknown count for ``sd_of_all`` only.
         """
         self.sd_of_all.copy_(coefficients.square().mean(dim=0).sqrt().bfloat16())
-        known = condition[:, 4:].amax(dim=1) == 0
+        known = ~size_unknown(condition)
         x = start_features(condition[known]).double()
         y = coefficients[known].double()
         free = len(x) - x.shape[1]

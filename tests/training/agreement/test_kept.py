@@ -1,13 +1,18 @@
 """What outlives noise and sampling, and what is said of it."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from tests.cascade.tiny import tiny_cascade
 from vct.cascade.condition import condition_vector
 from vct.cascade.resample import box_mean
+from vct.errors import ModelError
+from vct.training.agreement.__main__ import app
 from vct.training.agreement.kept import (
     ITSELF,
     kept_table,
@@ -110,3 +115,19 @@ def test_who_has_no_value_is_left_out_and_few_people_have_no_slope() -> None:
     assert few["n"] == 23
     assert np.isnan(few[["slope", "r", "spread"]].astype(float)).all()
     assert few["bias_percent"] == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize("levels", ["0,high", "-1,2", "nan", ""])
+def test_levels_that_are_none_are_refused(levels: str, tmp_path: Path) -> None:
+    line = ["kept", "--model", "whole-body-4mm", "-o", str(tmp_path / "new")]
+    result = CliRunner().invoke(app, [*line, f"--levels={levels}"])
+    assert result.exit_code == 2
+    assert "numbers from 0 up" in " ".join(result.output.split())
+    assert not (tmp_path / "new").exists()
+
+
+def test_without_a_segmenter_nothing_is_measured() -> None:
+    cascade = tiny_cascade()
+    cascade.segmenter = None
+    with pytest.raises(ModelError, match="has no segmenter"):
+        measure_kept(cascade, [2], [0.0])

@@ -1,5 +1,6 @@
 """``python -m vct.training.agreement``: measure, then compare; or look what is kept."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -94,7 +95,15 @@ def kept(
     from vct.models import find_model
     from vct.training.agreement.kept import kept_table, measure_kept
 
-    sigmas = [float(level) for level in levels.split(",")]
+    try:
+        sigmas = [float(level) for level in levels.split(",")]
+    except ValueError:
+        sigmas = [math.nan]
+    if not all(0 <= sigma < math.inf for sigma in sigmas):
+        raise typer.BadParameter(
+            f"--levels {levels!r}: noise levels are numbers from 0 up with commas "
+            "between, such as 0,1.2,17"
+        )
     cascade = Cascade.load(find_model(model), device=resolve_device(device))
     out.mkdir(parents=True, exist_ok=True)
     indices = range(first, first + phantoms)

@@ -18,7 +18,7 @@ from vct.cascade.condition import condition_vector, template_features
 from vct.cascade.resample import coarsen
 from vct.seeds import torch_seed
 from vct.training.agreement.members import Member
-from vct.training.agreement.reading import Rows, described, read_batch
+from vct.training.agreement.reading import Rows, described, need_segmenter, read_batch
 from vct.training.agreement.regression import fit, linear_design
 from vct.training.cache import person_of, render_subject
 
@@ -39,7 +39,7 @@ def measure_kept(
     Parameters
     ----------
     cascade
-        With a segmenter.
+        Its segmenter measures.
     indices
         Of training's numbering; such as no network saw.
     sigmas
@@ -49,7 +49,13 @@ def measure_kept(
         Of the phantoms and the noise.
     told
         Is told which phantom is done.
+
+    Raises
+    ------
+    ModelError
+        If the model has no segmenter.
     """
+    need_segmenter(cascade)
     rows: Rows = []
     for index in indices:
         rows += _rows_of(cascade, index, sigmas, seed)

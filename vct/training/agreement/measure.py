@@ -26,7 +26,7 @@ from vct.training.agreement.members import (
     members,
     people_of_cohort,
 )
-from vct.training.agreement.reading import read_batch
+from vct.training.agreement.reading import need_segmenter, read_batch
 from vct.training.agreement.sources import (
     Cached,
     Rendered,
@@ -234,11 +234,7 @@ def _work_off(
 
 
 def _check(cascade: Cascade, plan: Plan) -> None:
-    if cascade.segmenter is None:
-        raise ModelError(
-            "this model has no segmenter, so no organ can be measured; name one in its "
-            "card"
-        )
+    need_segmenter(cascade)
     _check_cache(plan)
     spacing = cascade.grid.spacing_mm[0]
     if plan.cache and plan.cache.spacing_mm != spacing:

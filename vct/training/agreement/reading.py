@@ -12,6 +12,7 @@ from vct.anatomy import OrganList
 from vct.cascade import Cascade
 from vct.cascade.encode import decode
 from vct.cascade.quantize import CT_OFFSET_HU, quantize_ct, quantize_suv
+from vct.errors import ModelError
 from vct.grid import Grid
 from vct.segment.extent import ends_mm, voxels_by_slice
 from vct.segment.measure import measure
@@ -20,6 +21,15 @@ from vct.training.agreement.embedding import embedded
 from vct.training.agreement.members import Member
 
 Rows = list[dict[str, Any]]
+
+
+def need_segmenter(cascade: Cascade) -> None:
+    """Raise ``ModelError`` where no organ can be measured."""
+    if cascade.segmenter is None:
+        raise ModelError(
+            "this model has no segmenter, so no organ can be measured; name one in its "
+            "card"
+        )
 
 
 @torch.inference_mode()
