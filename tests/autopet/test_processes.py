@@ -115,6 +115,23 @@ def test_a_killed_parent_leaves_no_worker(tmp_path: Path) -> None:
     assert gone(child)
 
 
+def interrupts_held_back(_: int) -> bool:
+    return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_every_worker_imports_with_ctrl_c_held_back(tmp_path: Path) -> None:
+    """Also the first one of a program, beside which Python starts its own helper."""
+    code = (
+        "from tests.autopet.test_processes import interrupts_held_back\n"
+        "from vct.autopet.processes import each_in_a_process\n"
+        "if __name__ == '__main__':\n"
+        "    done = each_in_a_process(interrupts_held_back, range(3), workers=1)\n"
+        "    print([ended.result for _, ended in done])\n"
+    )
+    told, error = started(code, tmp_path).communicate(timeout=60)
+    assert (told, error) == ("[True, True, True]\n", "")
+
+
 def test_ctrl_c_reaches_the_parent_alone(tmp_path: Path) -> None:
     """The whole group is interrupted while a worker imports: no traceback."""
     code = (

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple, TypeVar
@@ -98,6 +99,9 @@ def _start(work: Callable[[Any], Any], item: Any, running: list[_Running]) -> No
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=_work_and_answer, args=(work, item, there))
     with _interrupts_later():
+        # Else the first start would, and take the mask below away (CPython 3.11's
+        # ResourceTracker.ensure_running unblocks what it had blocked for itself).
+        resource_tracker.ensure_running()
         # A process inherits the mask: a Ctrl-C while it imports is the parent's alone.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTS)
         try:
