@@ -72,6 +72,34 @@ def test_a_damaged_byte_never_stops_the_run(
         path.write_bytes(whole)
 
 
+@pytest.mark.parametrize(
+    ("group", "number"),
+    [
+        (0x08, 0x08),
+        (0x08, 0x16),
+        (0x08, 0x18),
+        (0x10, 0x20),
+        (0x20, 0x0D),
+        (0x20, 0x0E),
+    ],
+)
+def test_a_damaged_kind_of_value_is_a_flaw_of_its_file(
+    group: int, number: int, study: Path
+) -> None:
+    path = sorted((study / "PT").glob("*.dcm"))[0]
+    whole = path.read_bytes()
+    place = whole.index(bytes([group, 0, number, 0]), 132) + 5
+    damaged = bytearray(whole)
+    damaged[place] = 0  # the second letter of the VR
+    try:
+        path.write_bytes(damaged)
+        report = report_of(study)
+    finally:
+        path.write_bytes(whole)
+    assert report.study is None
+    assert str(path) in "\n".join(describe_study(report))
+
+
 def test_large_pixels_stay_on_disk_and_their_cut_is_seen(tmp_path: Path) -> None:
     """Headers are read without the pixels; a cut shows in the file's length."""
     ds = ct_datasets()[0]

@@ -18,7 +18,13 @@ from vct.autopet.refusal import ScanError
 
 _PIXEL_DATA = 0x7FE00010
 _UNDEFINED_LENGTH = 0xFFFFFFFF
-_IDENTITY = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "ImageType")
+_IDENTITY = (
+    "SOPInstanceUID",
+    "PatientID",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "ImageType",
+)
 _ALWAYS_THERE = ("SOPClassUID", "StudyInstanceUID", "SeriesInstanceUID")
 _DEFER_FROM_BYTES = 4096  # pixel data stay on disk
 _KINDS: dict[str, Literal["CT", "PT", "SEG"]] = {
