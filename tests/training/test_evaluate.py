@@ -8,16 +8,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.cascade.tiny import tiny_cascade
+from tests.cascade.tiny import tiny_cascade, write_tiny_model
 from vct.anatomy import FIRST_LIST, LABEL_OF
 from vct.cascade import Cascade
 from vct.errors import ModelError
 from vct.grid import Grid
+from vct.models import load_card
 from vct.segment.network import Segmentation, Segmenter
 from vct.training import cache as cache_module
 from vct.training.cache import PhantomCache, build_cache
 from vct.training.config import PhantomData
-from vct.training.evaluate import accuracy_of, segmenter_accuracy
+from vct.training.evaluate import accuracy_of, remeasure, segmenter_accuracy
 from vct.training.people import Person
 
 
@@ -106,3 +107,16 @@ def test_an_organ_never_found_has_no_suv() -> None:
     assert accuracy.volume_bias_percent == -100
     assert math.isnan(accuracy.suv_bias_percent)
     assert accuracy.told_share == 0
+
+
+def test_a_published_model_is_measured_anew(
+    cache: PhantomCache, tmp_path: Path
+) -> None:
+    model = write_tiny_model(tmp_path / "tiny")
+    before = load_card(model)
+    remeasure(model, cache, device="cpu")
+    after = load_card(model)
+    assert after.metrics["held_out_phantoms"] == 2
+    liver = after.metrics["segmenter_on_held_out_phantoms"]["liver"]
+    assert liver["mean_volume_ml"] == pytest.approx(8 * 6 * 8 * cache.grid.voxel_ml)
+    assert after.model_copy(update={"metrics": before.metrics}) == before

@@ -16,7 +16,6 @@ model of patients takes the segmenter of another model, marked as unvalidated.
 import argparse
 import os
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from vct.cascade import Cascade
 from vct.errors import ModelError
 from vct.models import ModelCard, find_model, load_card
 from vct.provenance import sha256_of_file
-from vct.training.cache import PhantomCache, build_cache
+from vct.training.cache import build_cache
 from vct.training.card import (
     UNVALIDATED,
     FinishedStage,
@@ -33,7 +32,7 @@ from vct.training.card import (
     write_card,
 )
 from vct.training.config import CONFIGS, PreparedData, StageName, load_config
-from vct.training.evaluate import segmenter_accuracy
+from vct.training.evaluate import held_out_metrics
 
 SEGMENTER_OF = "whole-body-4mm"
 ELSEWHERE = "; it learned positions in the whole field, not in the model's window"
@@ -106,13 +105,7 @@ def publish(
     write_card(card, out)
     cascade = Cascade.load(load_card(out), device=device)
     cache = build_cache(superres.config.phantoms, device=device, held_out_only=True)
-    card["metrics"] = {
-        "segmenter_on_held_out_phantoms": _accuracy(cascade, cache, False),
-        "segmenter_on_held_out_phantoms_through_cascade": _accuracy(
-            cascade, cache, True
-        ),
-        "held_out_phantoms": len(cache.held_out),
-    }
+    card["metrics"] = held_out_metrics(cascade, cache)
     write_card(card, out)
     return load_card(out)
 
@@ -154,14 +147,6 @@ def _taken_segmenter(model: ModelCard, out: Path) -> dict[str, Any]:
         "spacing_mm": spacing_mm,
         "from": f"{model.name} {model.version}",
         "validation": UNVALIDATED,
-    }
-
-
-def _accuracy(cascade: Cascade, cache: PhantomCache, through: bool) -> dict[str, Any]:
-    table = segmenter_accuracy(cascade, cache, through_cascade=through)
-    return {
-        organ: {key: round(value, 4) for key, value in asdict(row).items()}
-        for organ, row in table.items()
     }
 
 
