@@ -9,7 +9,7 @@ import pytest
 from vct.errors import CohortError
 from vct.manifest import load_cohort
 from vct.validation import read_findings, validate_cohort
-from vct.validation.consistency import image_findings
+from vct.validation.consistency import _by_chance, image_findings
 from vct.validation.run import reference_kind
 
 pytestmark = pytest.mark.usefixtures("known_references")
@@ -56,24 +56,41 @@ def test_clipped_voxels_are_counted(cohort_dir):
     assert finding.note == "In 2 of 24 subjects."
 
 
-def test_subjects_without_a_hot_bladder_are_named(cohort_dir):
-    cohort = load_cohort(cohort_dir)
+def bladders(cohort, small: dict[str, float | None]):
+    """The cohort with 20 mL of hot urine in everybody, but for some."""
     names = cohort.subjects["subject_id"]
     rows = pd.DataFrame(
         {
             "subject_id": names,
             "organ": "bladder_suv",
             "source": "threshold",
-            "volume_ml": names.map({"S0002": None, "S0004": 19.9}).where(
-                names.isin(["S0002", "S0004"]), 20.0
-            ),
+            "volume_ml": [small.get(name, 20.0) for name in names],
         }
     )
-    organs = pd.concat([cohort.organs, rows])
-    found = {f.id: f for f in image_findings(replace(cohort, organs=organs))}
+    return replace(cohort, organs=pd.concat([cohort.organs, rows]))
+
+
+@pytest.mark.parametrize(
+    ("small", "verdict", "note"),
+    [
+        ({}, "pass", ""),
+        ({"S0002": None, "S0004": 19.9}, "fail", "Look at: S0002, S0004."),
+    ],
+)
+def test_subjects_without_a_hot_bladder_are_named(cohort_dir, small, verdict, note):
+    cohort = bladders(load_cohort(cohort_dir), small)
+    found = {f.id: f for f in image_findings(cohort, of_phantoms=True)}
     finding = found["image/no-hot-bladder"]
-    assert (finding.value, finding.n) == (2.0, 24)
-    assert finding.note == "Look at: S0002, S0004."
+    assert (finding.value, finding.n) == (float(len(small)), 24)
+    assert (finding.verdict, finding.note) == (verdict, note)
+    found = {f.id: f for f in image_findings(cohort, of_phantoms=False)}
+    assert found["image/no-hot-bladder"].verdict == "info"
+
+
+def test_one_missing_bladder_in_two_thousand_is_as_it_should_be():
+    assert _by_chance(1, 2000)["verdict"] == "pass"
+    assert _by_chance(1, 4)["verdict"] == "fail"
+    assert _by_chance(10, 2000)["verdict"] == "fail"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
+from vct.cascade.activity import at_most_injected
 from vct.cascade.clock import StageClock
 from vct.cascade.condition import Demographics, condition_vector
 from vct.cascade.encode import decode
@@ -260,7 +261,9 @@ class Cascade:
         how = _overridden(self.base_sampler, options.base_steps, options.solver)
         levels = how.levels()
         start = self.base.start(noise, levels[0], condition)
-        return self.base.sample(start, condition, levels, solver=how.solver)
+        drawn = self.base.sample(start, condition, levels, solver=how.solver)
+        coarse_grid = self.grid.coarsened(self.superres.architecture.factor)
+        return at_most_injected(drawn, condition, coarse_grid.voxel_ml)
 
     def sample_superres(
         self,

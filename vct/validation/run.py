@@ -61,7 +61,7 @@ def validate_cohort(
         *_demographics(cohort),
         *organ_findings(cohort, organ_references(), reference_kind=kind),
         *judged_findings(tables, asked),
-        *image_findings(cohort),
+        *image_findings(cohort, of_phantoms=kind == "calibrated"),
         *filter(None, [shift_finding(cohort.images)]),
     ]
     write_tables(cohort.path, tables)
