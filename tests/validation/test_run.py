@@ -56,18 +56,18 @@ def test_clipped_voxels_are_counted(cohort_dir):
     assert finding.note == "In 2 of 24 subjects."
 
 
-def bladders(cohort, small: dict[str, float | None]):
-    """The cohort with 20 mL of hot urine in everybody, but for some."""
+def measured(cohort, organ: str, **columns):
+    """The cohort with one more row a subject, by threshold."""
     names = cohort.subjects["subject_id"]
     rows = pd.DataFrame(
-        {
-            "subject_id": names,
-            "organ": "bladder_suv",
-            "source": "threshold",
-            "volume_ml": [small.get(name, 20.0) for name in names],
-        }
+        {"subject_id": names, "organ": organ, "source": "threshold"} | columns
     )
-    return replace(cohort, organs=pd.concat([cohort.organs, rows]))
+    others = cohort.organs[cohort.organs["organ"] != organ]
+    return replace(cohort, organs=pd.concat([others, rows], ignore_index=True))
+
+
+def image_finding(cohort, id: str, *, of_phantoms: bool = True):
+    return {f.id: f for f in image_findings(cohort, of_phantoms=of_phantoms)}[id]
 
 
 @pytest.mark.parametrize(
@@ -78,13 +78,30 @@ def bladders(cohort, small: dict[str, float | None]):
     ],
 )
 def test_subjects_without_a_hot_bladder_are_named(cohort_dir, small, verdict, note):
-    cohort = bladders(load_cohort(cohort_dir), small)
-    found = {f.id: f for f in image_findings(cohort, of_phantoms=True)}
-    finding = found["image/no-hot-bladder"]
+    cohort = load_cohort(cohort_dir)
+    volume_ml = [small.get(name, 20.0) for name in cohort.subjects["subject_id"]]
+    cohort = measured(cohort, "bladder_suv", volume_ml=volume_ml)
+    finding = image_finding(cohort, "image/no-hot-bladder")
     assert (finding.value, finding.n) == (float(len(small)), 24)
     assert (finding.verdict, finding.note) == (verdict, note)
-    found = {f.id: f for f in image_findings(cohort, of_phantoms=False)}
-    assert found["image/no-hot-bladder"].verdict == "info"
+    of_patients = image_finding(cohort, "image/no-hot-bladder", of_phantoms=False)
+    assert of_patients.verdict == "info"
+
+
+@pytest.mark.parametrize(
+    ("share", "verdict"), [(0.7, "pass"), (0.999, "pass"), (1.001, "fail")]
+)
+def test_who_holds_most_of_what_was_injected_is_named(cohort_dir, share, verdict):
+    cohort = load_cohort(cohort_dir)
+    weight_g = 1000 * cohort.subjects["weight_kg"]
+    shares = [
+        share if name == "S0007" else 0.6 for name in cohort.subjects["subject_id"]
+    ]
+    cohort = measured(cohort, "body_hu", volume_ml=weight_g, suv_mean=shares)
+    finding = image_finding(cohort, "image/activity-share")
+    assert finding.value == pytest.approx(share)
+    assert finding.verdict == verdict
+    assert "of S0007" in finding.note
 
 
 def test_one_missing_bladder_in_two_thousand_is_as_it_should_be():

@@ -40,6 +40,7 @@ def image_findings(cohort: Cohort, *, of_phantoms: bool) -> list[Finding]:
     findings += [_trend(table, *trend) for trend in _TRENDS]
     findings.append(_length(cohort))
     findings.append(_missing_bladders(table, of_phantoms))
+    findings.append(_activity_share(table))
     findings.append(_clipping(cohort))
     findings.append(_copies(cohort))
     return [finding for finding in findings if finding is not None]
@@ -154,6 +155,29 @@ def _missing_bladders(table, of_phantoms: bool) -> Finding | None:
         organ="bladder_suv",
         note=note,
         **judged,
+    )
+
+
+def _activity_share(table) -> Finding | None:
+    """The largest share of the injected activity in a field, which cannot pass 1."""
+    rows = table[table["organ"] == "body_hu"]
+    share = rows["suv_mean"] * rows["volume_ml"] / (1000.0 * rows["weight_kg"])
+    if not share.notna().any():
+        return None
+    hottest = share.idxmax()
+    return _descriptive(
+        "image/activity-share",
+        "Largest share of the injected activity inside a body",
+        "share",
+        "all",
+        int(share.notna().sum()),
+        float(share[hottest]),
+        statistic="largest",
+        organ="body_hu",
+        kind="conformance",
+        bound=(0.0, 1.0),
+        verdict="pass" if share[hottest] <= 1 else "fail",
+        note=f"SUV mean × volume ÷ weight of {rows.at[hottest, 'subject_id']}.",
     )
 
 

@@ -50,7 +50,7 @@ class Finding:
         ``spec``: what the cohort was asked to be. ``conformance``: files and tables.
         ``descriptive``: no reference.
     statistic
-        ``mean``, ``sd``, ``share``, ``count``, ``ks``, ``r``, ``slope``.
+        ``mean``, ``sd``, ``share``, ``count``, ``ks``, ``r``, ``slope``, ``largest``.
     organ
         Organ as in ``organs.parquet``, else empty.
     excluded
