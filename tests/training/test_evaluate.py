@@ -12,7 +12,7 @@ from tests.cascade.tiny import tiny_cascade, write_tiny_model
 from vct.anatomy import FIRST_LIST, LABEL_OF
 from vct.cascade import Cascade
 from vct.errors import ModelError
-from vct.grid import Grid
+from vct.grid import Grid, whole_body_grid
 from vct.models import load_card
 from vct.segment.network import Segmentation, Segmenter
 from vct.training import cache as cache_module
@@ -120,3 +120,14 @@ def test_a_published_model_is_measured_anew(
     liver = after.metrics["segmenter_on_held_out_phantoms"]["liver"]
     assert liver["mean_volume_ml"] == pytest.approx(8 * 6 * 8 * cache.grid.voxel_ml)
     assert after.model_copy(update={"metrics": before.metrics}) == before
+
+
+def test_phantoms_of_another_grid_measure_no_model(
+    cache: PhantomCache, tmp_path: Path
+) -> None:
+    model = write_tiny_model(tmp_path / "tiny")
+    before = (model / "card.yaml").read_bytes()
+    cache.grid = whole_body_grid(8.0)
+    with pytest.raises(ModelError, match=r"voxels of 16 mm .* phantoms have 8 mm"):
+        remeasure(model, cache, device="cpu")
+    assert (model / "card.yaml").read_bytes() == before

@@ -9,7 +9,7 @@ import pytest
 from vct.errors import CohortError
 from vct.manifest import load_cohort
 from vct.validation import read_findings, validate_cohort
-from vct.validation.consistency import _by_chance, image_findings
+from vct.validation.consistency import image_findings, judged_by_chance
 from vct.validation.run import reference_kind
 
 pytestmark = pytest.mark.usefixtures("known_references")
@@ -105,9 +105,9 @@ def test_who_holds_most_of_what_was_injected_is_named(cohort_dir, share, verdict
 
 
 def test_one_missing_bladder_in_two_thousand_is_as_it_should_be():
-    assert _by_chance(1, 2000)["verdict"] == "pass"
-    assert _by_chance(1, 4)["verdict"] == "fail"
-    assert _by_chance(10, 2000)["verdict"] == "fail"
+    assert judged_by_chance(1, 2000)["verdict"] == "pass"
+    assert judged_by_chance(1, 4)["verdict"] == "fail"
+    assert judged_by_chance(10, 2000)["verdict"] == "fail"
 
 
 @pytest.mark.parametrize(

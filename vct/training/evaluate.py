@@ -27,6 +27,7 @@ from vct.errors import ModelError
 from vct.models import CARD_NAME, load_card
 from vct.segment.measure import COLUMNS, measure
 from vct.segment.rows import IN_FIELD, OK, OrganMeasurement, organ_rows
+from vct.training.agreement.reading import need_segmenter
 from vct.training.cache import PhantomCache, build_cache, person_of
 from vct.training.card import write_card
 from vct.training.config import load_config
@@ -222,9 +223,17 @@ def remeasure(model: Path, cache: PhantomCache, *, device: str) -> None:
     Raises
     ------
     ModelError
-        If the folder holds no model, or its segmenter is of other organs.
+        If the folder holds no model, or one without segmenter, of another grid than
+        the phantoms' or of other organs.
     """
     cascade = Cascade.load(load_card(model), device=device)
+    need_segmenter(cascade)
+    if cascade.grid != cache.grid:
+        spacings_mm = [grid.spacing_mm[0] for grid in (cascade.grid, cache.grid)]
+        raise ModelError(
+            "{}: this model draws voxels of {:g} mm and the config's phantoms have "
+            "{:g} mm; take the config of its own fine stage".format(model, *spacings_mm)
+        )
     card = YAML(typ="safe", pure=True).load((model / CARD_NAME).read_text("utf-8"))
     card["metrics"] = held_out_metrics(cascade, cache)
     write_card(card, model)

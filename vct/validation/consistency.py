@@ -143,7 +143,7 @@ def _missing_bladders(table, of_phantoms: bool) -> Finding | None:
     missing = rows.loc[rows["volume_ml"].fillna(0.0) < LEAST_BLADDER_ML, "subject_id"]
     names = ", ".join(sorted(missing)[:5]) + (", …" if len(missing) > 5 else "")
     note = f"Look at: {names}." if names else ""
-    judged = _by_chance(len(missing), len(rows)) if of_phantoms else {}
+    judged = judged_by_chance(len(missing), len(rows)) if of_phantoms else {}
     return _descriptive(
         "image/no-hot-bladder",
         f"Subjects with less than {LEAST_BLADDER_ML:.0f} mL of hot urine",
@@ -181,7 +181,7 @@ def _activity_share(table) -> Finding | None:
     )
 
 
-def _by_chance(missing: int, n: int) -> dict[str, Any]:
+def judged_by_chance(missing: int, n: int) -> dict[str, Any]:
     """Verdict on a count, by what a binomial distribution exceeds in 5 % at most."""
     from scipy import stats
 
