@@ -148,7 +148,8 @@ def _conclude(out: Path, findings: "list[Finding]", quiet: bool) -> None:
     """Say where the report is, and end with 5 if a finding failed."""
     failed = [f for f in findings if f.verdict == "fail"]
     for finding in failed:
-        say(f"failed: {finding.title}")
+        told = f"{finding.title}. {finding.note}" if finding.note else finding.title
+        say(f"failed: {told}")
     if not quiet:
         page = out / "report.html"
         say(

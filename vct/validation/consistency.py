@@ -10,6 +10,7 @@ import numpy as np
 
 from vct.manifest import Cohort
 from vct.uptake import bq_ml_per_suv
+from vct.validation.demographics import FEWEST_JUDGED
 from vct.validation.duplicates import COPY, FARTHEST, nearest, same_subjects
 from vct.validation.finding import Finding, Kind, Verdict
 from vct.validation.people import people_of_cohort
@@ -143,7 +144,8 @@ def _missing_bladders(table, of_phantoms: bool) -> Finding | None:
     missing = rows.loc[rows["volume_ml"].fillna(0.0) < LEAST_BLADDER_ML, "subject_id"]
     names = ", ".join(sorted(missing)[:5]) + (", …" if len(missing) > 5 else "")
     note = f"Look at: {names}." if names else ""
-    judged = judged_by_chance(len(missing), len(rows)) if of_phantoms else {}
+    judge = of_phantoms and len(rows) >= FEWEST_JUDGED
+    judged = judged_by_chance(len(missing), len(rows)) if judge else {}
     return _descriptive(
         "image/no-hot-bladder",
         f"Subjects with less than {LEAST_BLADDER_ML:.0f} mL of hot urine",
