@@ -20,7 +20,7 @@ def share_in_field(encoded: Tensor, condition: Tensor, voxel_ml: float) -> Tenso
     Parameters
     ----------
     encoded
-        (b, 2, k, j, i), of a field that holds whoever is in it but for legs and arms.
+        (b, 2, k, j, i), as ``vct.cascade.encode`` encodes.
     condition
         (b, 6); who has no height or BMI counts as of middle size.
     voxel_ml

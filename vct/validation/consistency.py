@@ -18,7 +18,7 @@ from vct.validation.statistics import correlation, finite, mean_interval
 
 THRESHOLD_SOURCE = "thresholds on HU and SUV, no network"
 LEAST_BLADDER_ML = 20.0
-MISSING_IN_PHANTOMS = 1 / 2000  # measured of the population, docs/benchmarks.md
+MISSING_IN_PHANTOMS = 1 / 2000  # of the population, docs/benchmarks.md
 
 # (id, organ, quantity, column of subjects, title)
 _TRENDS = (
@@ -29,7 +29,7 @@ _TRENDS = (
 
 
 def image_findings(cohort: Cohort, *, of_phantoms: bool) -> list[Finding]:
-    """Mass against weight, trends with the demographics, and clipped PET voxels.
+    """What images say of their subjects: mass, trends, activity, bladders, copies.
 
     ``of_phantoms`` says that the model learned from phantoms, so that how rare a
     missing bladder should be is known.
@@ -50,7 +50,7 @@ def image_findings(cohort: Cohort, *, of_phantoms: bool) -> list[Finding]:
 def _descriptive(
     id: str, title: str, quantity: str, group: str, n: int, value: float | None, **more
 ) -> Finding:
-    """Finding without reference or bound."""
+    """Finding without reference, and not judged unless ``more`` says how."""
     given = {
         "reference": None,
         "difference_percent": None,
@@ -184,7 +184,10 @@ def _activity_share(table) -> Finding | None:
 
 
 def judged_by_chance(missing: int, n: int) -> dict[str, Any]:
-    """Verdict on a count, by what a binomial distribution exceeds in 5 % at most."""
+    """Fields of a finding on ``missing`` of ``n``: up to the binomial 95 % point pass.
+
+    The share expected is ``MISSING_IN_PHANTOMS``.
+    """
     from scipy import stats
 
     most = float(stats.binom.ppf(0.95, n, MISSING_IN_PHANTOMS))
@@ -192,7 +195,7 @@ def judged_by_chance(missing: int, n: int) -> dict[str, Any]:
         "kind": "calibrated",
         "bound": (0.0, most),
         "verdict": "pass" if missing <= most else "fail",
-        "source": f"{THRESHOLD_SOURCE}; one of 2000 training phantoms has less",
+        "source": f"{THRESHOLD_SOURCE}; one of 2000 phantoms has less",
     }
 
 
