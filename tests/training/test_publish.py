@@ -27,6 +27,7 @@ from vct.training.card import (
     SUPERRES_SAMPLER,
     VERSION,
     FinishedStage,
+    learning_curve,
     provenance_of,
 )
 from vct.training.config import CONFIGS, load_config
@@ -116,6 +117,30 @@ def test_the_card_says_whom_it_learned_from(model: ModelCard) -> None:
     assert fine["written_slices"] == [0, 72]
     assert (coarse["config"], coarse["samples"]) == ("tiny-base", 200)
     assert model.ranges["weight_kg"] == (60.0, 90.0)
+
+
+@pytest.mark.parametrize("lines", [1, 2, 13, 14, 25, 400])
+def test_a_curve_has_few_points_and_ends_where_the_run_did(lines: int) -> None:
+    logged = [
+        {"samples": 8 * n, "minutes": 0.5 * n, "loss": 1 / n, "rate": 1.0}
+        for n in range(1, lines + 1)
+    ]
+    curve = learning_curve(logged)
+    samples = curve["samples"]
+    assert min(lines, 6) <= len(samples) <= 13
+    assert samples[-1] == 8 * lines
+    assert samples == sorted(set(samples))
+    assert curve["loss"] == [8 / at for at in samples]
+    assert curve["minutes"] == [at / 16 for at in samples]
+
+
+@pytest.mark.parametrize("name", ["whole-body-4mm", "whole-body-2mm"])
+def test_bundled_cards_hold_the_curve_of_every_stage(name: str) -> None:
+    training = find_model(name).training
+    for stage in ("base", "superres", "segmenter"):
+        curve = training[stage]["curve"]
+        for key in ("samples", "minutes", "loss"):
+            assert curve[key][-1] == training[stage][key]
 
 
 @pytest.mark.parametrize("name", ["whole-body-4mm", "whole-body-2mm"])

@@ -31,6 +31,7 @@ BASE_SAMPLER = StageSampler("dpmpp2m", 16, 0.2, SIGMA_MAX)
 # volumes (docs/benchmarks.md, "Why sampling ends at σ = 0.2").
 SUPERRES_SAMPLER = StageSampler("dpmpp2m", 6, 0.2, 15.0)
 AUGMENTATION = 0.1
+_CURVE_POINTS = 13
 _PHANTOM_PROTOCOL = {
     "injected_mbq_per_kg": [2.0, 6.0],
     "uptake_min": [50.0, 75.0],
@@ -178,15 +179,25 @@ def training_of(stage: FinishedStage) -> dict[str, Any]:
         data = {key: patients[key] for key in keep}
     else:
         data = {"phantoms": len(config.phantoms.training)}
-    last = json.loads((stage.run / "stats.jsonl").read_text().splitlines()[-1])
+    lines = (stage.run / "stats.jsonl").read_text().splitlines()
+    logged = [json.loads(line) for line in lines]
+    last = logged[-1]
     reached = ("samples", "minutes", "loss", "loss_by_log_sigma")
     return {
         "config": stage.run.name,
         **data,
         **{key: last[key] for key in reached},
+        "curve": learning_curve(logged),
         "architecture": config.architecture,
         "optimization": config.optimization.model_dump(exclude_none=True),
     }
+
+
+def learning_curve(logged: list[dict[str, Any]]) -> dict[str, list[float]]:
+    """Samples, minutes and loss of a run, at most 13 points that end with its last."""
+    step = -(-len(logged) // _CURVE_POINTS)
+    chosen = logged[::-1][::step][::-1]
+    return {key: [at[key] for at in chosen] for key in ("samples", "minutes", "loss")}
 
 
 def write_card(card: dict[str, Any], out: Path) -> None:
@@ -196,4 +207,18 @@ def write_card(card: dict[str, Any], out: Path) -> None:
     yaml = YAML()
     yaml.width = 88
     with (out / CARD_NAME).open("w") as stream:
-        yaml.dump(json.loads(json.dumps(card)), stream)
+        yaml.dump(_laid_out(json.loads(json.dumps(card))), stream)
+
+
+def _laid_out(value: Any) -> Any:
+    """The same, with lists of numbers on one line."""
+    from ruamel.yaml.comments import CommentedSeq
+
+    if isinstance(value, dict):
+        return {key: _laid_out(held) for key, held in value.items()}
+    if not isinstance(value, list):
+        return value
+    held = CommentedSeq(_laid_out(one) for one in value)
+    if all(isinstance(one, int | float) for one in value):
+        held.fa.set_flow_style()
+    return held

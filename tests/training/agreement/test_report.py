@@ -10,8 +10,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from tests.training.agreement.synthetic import drawn_sets
+from vct.errors import CohortError
 from vct.training.agreement.__main__ import app
 from vct.training.agreement.report import write_report
+from vct.training.agreement.tables import read_measured
 
 NAMES = {
     "agreement.json", "figures.parquet", "figures.csv", "cells.csv", "neighbors.csv",
@@ -94,3 +96,71 @@ def test_without_fresh_phantoms_there_is_no_chance_level(tmp_path: Path) -> None
     assert set(moments["group"]) == {"all"}
     cells = table[(table["part"] == "cells") & (table["verdict"] != "info")]
     assert set(cells["verdict"]) == {"inconclusive"}
+
+
+def alone(folder: Path, sets: list[str], out: Path) -> Path:
+    """A measurement of some of a folder's sets, in a folder of its own."""
+    subjects = pd.read_parquet(folder / "subjects.parquet")
+    subjects = subjects[subjects["set"].isin(sets)]
+    organs = pd.read_parquet(folder / "organs.parquet")
+    out.mkdir()
+    subjects.to_parquet(out / "subjects.parquet")
+    chosen = organs["subject_id"].isin(subjects["subject_id"])
+    organs[chosen].to_parquet(out / "organs.parquet")
+    for name in ("embeddings-0.npz", "plan.json"):
+        (out / name).write_bytes((folder / name).read_bytes())
+    return out
+
+
+def test_phantoms_of_another_measurement_give_the_same_figures(tmp_path: Path) -> None:
+    both = packed(tmp_path / "both")
+    made = alone(both, ["generated", "alike_generated"], tmp_path / "made")
+    phantoms = alone(
+        both, ["population", "fresh", "training", "alike_phantom"], tmp_path / "them"
+    )
+    write_report(both, tmp_path / "whole")
+    command = ["compare", str(made), "--phantoms", str(phantoms)]
+    result = CliRunner().invoke(app, [*command, "-o", str(tmp_path / "apart")])
+    assert result.exit_code == 0, result.output
+    whole, apart = (
+        pd.read_parquet(tmp_path / name / "figures.parquet")
+        for name in ("whole", "apart")
+    )
+    pd.testing.assert_frame_equal(whole, apart, check_exact=False)
+
+
+def test_fresh_phantoms_of_people_not_generated_stay_out(tmp_path: Path) -> None:
+    both = packed(tmp_path / "both")
+    made = alone(both, ["generated"], tmp_path / "made")
+    few = pd.read_parquet(made / "subjects.parquet").head(30)
+    few.to_parquet(made / "subjects.parquet")
+    measured = read_measured(made, phantoms=both)
+    assert set(measured.of("fresh")["number"]) == set(few["number"])
+    assert len(measured.of("generated")) == 30
+
+
+def test_phantoms_by_another_segmenter_are_refused(tmp_path: Path) -> None:
+    both = packed(tmp_path / "both")
+    other = packed(tmp_path / "other")
+    (other / "plan.json").write_text(json.dumps({"segmenter_sha256": "ab"}))
+    said = "segmenter_sha256 = None, .* with 'ab'; compare measurements of the same"
+    with pytest.raises(CohortError, match=said):
+        read_measured(both, phantoms=other)
+
+
+def test_a_refused_bladder_has_no_distance_and_is_said_to_be_too_few(
+    tmp_path: Path,
+) -> None:
+    folder = packed(tmp_path / "in")
+    organs = pd.read_parquet(folder / "organs.parquet")
+    refused = organs["organ"].eq("urinary_bladder")
+    refused &= organs["subject_id"].str.startswith("generated")
+    organs.loc[refused, ["volume_ml", "suv_mean"]] = np.nan
+    organs.to_parquet(folder / "organs.parquet")
+    words = write_report(folder, tmp_path / "out")
+    assert "nan" not in words
+    table = pd.read_parquet(tmp_path / "out" / "figures.parquet")
+    bladder = table[
+        table["statistic"].eq("KS distance") & table["organ"].eq("urinary_bladder")
+    ]
+    assert bladder["note"].str.startswith("generated: too few; fresh").all()

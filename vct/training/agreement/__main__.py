@@ -70,6 +70,7 @@ def measure(
         out,
         plan,
         model=f"{card.name} {card.version} {card.sha256}",
+        segmenter_sha256=card.files.get(card.segmenter.get("file", "")),
         workers=workers,
         render_device=render_device,
         scratch=scratch,
@@ -118,6 +119,10 @@ def kept(
 def compare(
     measured: Annotated[Path, typer.Argument(help="Folder of 'measure'.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of results.")],
+    phantoms: Annotated[
+        Path | None,
+        typer.Option(help="Folder of another 'measure' whose phantoms to compare with"),
+    ] = None,
     pooled: Annotated[
         bool, typer.Option(help="Pool the sexes, where subjects are few.")
     ] = False,
@@ -125,7 +130,7 @@ def compare(
     """Judge what was measured: agreement.json, tables, figures, a summary."""
     from vct.training.agreement.report import write_report
 
-    typer.echo(write_report(measured, out, pooled=pooled))
+    typer.echo(write_report(measured, out, phantoms=phantoms, pooled=pooled))
 
 
 if __name__ == "__main__":

@@ -148,7 +148,9 @@ def cells(result: Comparison) -> "Figure | None":
         for j, name in enumerate(("generated", "fresh")):
             axes = figure.axes[2 * i + j]
             grid = part.pivot(index="cell", columns="organ", values=name)
-            grid = grid[[o for o in LISTED if o in grid.columns]]
+            grid = grid.loc[
+                part["cell"].unique(), [o for o in LISTED if o in grid.columns]
+            ]
             image = axes.imshow(grid, cmap="PuOr", vmin=-15, vmax=15, aspect="auto")
             axes.set_title(f"{_NAMES[quantity]}: {name}")
             labels = [organ.replace("_", " ") for organ in grid.columns]

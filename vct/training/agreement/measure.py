@@ -96,6 +96,7 @@ def measure(
     plan: Plan,
     *,
     model: str = "",
+    segmenter_sha256: str | None = None,
     workers: int = 1,
     render_device: str = "cpu",
     scratch: Path | None = None,
@@ -114,6 +115,8 @@ def measure(
         Sets and seed.
     model
         What the weights are known by, for the record.
+    segmenter_sha256
+        Of its file, for the record: what one segmenter measured can be compared.
     workers
         Processes that render phantoms.
     render_device
@@ -133,7 +136,7 @@ def measure(
     """
     _check(cascade, plan)
     out.mkdir(parents=True, exist_ok=True)
-    _claim(out, plan, cascade, model)
+    _claim(out, plan, cascade, model, segmenter_sha256)
     started = time.monotonic()
     with ExitStack() as stack:
         folder = Path(
@@ -264,11 +267,14 @@ def _check_cache(plan: Plan) -> None:
         )
 
 
-def _claim(out: Path, plan: Plan, cascade: Cascade, model: str) -> None:
+def _claim(
+    out: Path, plan: Plan, cascade: Cascade, model: str, segmenter_sha256: str | None
+) -> None:
     """Write down what is compared; a folder holds one comparison only."""
     sizes = plan.sizes
     values: dict[str, Any] = {
         "model": model,
+        "segmenter_sha256": segmenter_sha256,
         "seed": plan.seed,
         "cohort": str(plan.cohort) if plan.cohort else None,
         "population_from_cache": plan.population_from_cache,

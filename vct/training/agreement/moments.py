@@ -145,7 +145,14 @@ def _organ_rows(
         n=len(x),
         value=distance,
         chance=by_chance if len(fresh) >= _FEWEST else None,
-        note=f"95 % of chance stays below {limit:.3f}: "
-        f"{'within' if distance <= limit else 'beyond'}; fresh phantoms "
-        f"{'within' if by_chance <= chance_limit else 'beyond'}",
+        note=_by_chance("generated", distance, limit)
+        + "; "
+        + _by_chance("fresh phantoms", by_chance, chance_limit),
     )
+
+
+def _by_chance(whose: str, distance: float, limit: float) -> str:
+    if np.isnan(distance):
+        return f"{whose}: too few"
+    said = "within" if distance <= limit else "beyond"
+    return f"{whose}: {said} {limit:.3f}, which 95 % of chance stays below"

@@ -14,15 +14,14 @@ from vct.training.agreement.summary import summary
 from vct.training.agreement.tables import read_measured
 
 
-def write_report(folder: Path, out: Path, *, pooled: bool = False) -> str:
+def write_report(
+    folder: Path, out: Path, *, phantoms: Path | None = None, pooled: bool = False
+) -> str:
     """Compare what was measured in ``folder``, write all into ``out``; the summary.
 
-    Raises
-    ------
-    CohortError
-        If tables are missing.
+    Parameters and errors are those of ``read_measured``.
     """
-    measured = read_measured(folder, pooled=pooled)
+    measured = read_measured(folder, phantoms=phantoms, pooled=pooled)
     result = compared(measured)
     out.mkdir(parents=True, exist_ok=True)
     table = rows_table(result.rows)

@@ -1,5 +1,6 @@
 """The comparison in words and tables, Markdown."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 from vct.training.agreement.comparison import Comparison, verdict_counts
@@ -55,11 +56,11 @@ def _verdicts(result: Comparison) -> str:
 
 
 def _moments(measured: Measured, rows: Iterable[Row]) -> str:
-    """Listed organs: difference of means and ratio of spreads, each beside chance."""
+    """Listed organs: means, spreads and whole distributions, each beside chance."""
     found = {
         (r.statistic, r.group, r.organ, r.quantity): r
         for r in rows
-        if r.part == "moments" and r.organ in LISTED
+        if r.part in ("moments", "distribution") and r.organ in LISTED
     }
     lines = []
     for organ in LISTED:
@@ -67,7 +68,8 @@ def _moments(measured: Measured, rows: Iterable[Row]) -> str:
             for group in measured.groups:
                 mean = found.get(("mean difference", group, organ, quantity))
                 ratio = found.get(("SD ratio", group, organ, quantity))
-                if mean and ratio:
+                distance = found.get(("KS distance", group, organ, quantity))
+                if mean and ratio and distance:
                     lines.append(
                         (
                             organ,
@@ -77,9 +79,13 @@ def _moments(measured: Measured, rows: Iterable[Row]) -> str:
                             _number(mean.chance, "+.1f"),
                             f"{with_interval(ratio, '.2f')}{mark(ratio)}",
                             _number(ratio.chance, ".2f"),
+                            _number(distance.value, ".2f"),
+                            _number(distance.chance, ".2f"),
                         )
                     )
-    head = ("organ", "measure", "sex", "mean [%]", "chance", "SD ratio", "chance")
+    figures = ("mean [%]", "SD ratio", "KS distance")
+    beside_chance = [part for figure in figures for part in (figure, "chance")]
+    head = ("organ", "measure", "sex", *beside_chance)
     return table_of(head, lines) + "\n\n\\* beyond its bound." if lines else ""
 
 
@@ -163,7 +169,7 @@ def mark(row: Row) -> str:
 
 
 def _number(value: float | None, form: str) -> str:
-    return "" if value is None else format(value, form)
+    return "" if value is None or math.isnan(value) else format(value, form)
 
 
 def table_of(head: tuple[str, ...], lines: Sequence[tuple[str, ...]]) -> str:

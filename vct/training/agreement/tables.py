@@ -22,6 +22,8 @@ QUANTITIES = ("volume_ml", "suv_mean")
 DEMOGRAPHICS = ("age_years", "bmi_kg_m2", "height_m")
 # Whole subjects, beside the organs.
 MASS, LENGTH, SUV_SHARE = "mass_in_field_kg", "lung_top_to_hip_mm", "suv_share"
+_MADE = ("generated", "alike_generated")
+_SAME_RULER = ("seed", "cohort", "segmenter_sha256")
 _FEWEST_TOLD = 0.2
 _FEWEST_TO_CHECK, _LEAST_R = 20, 0.8
 
@@ -70,14 +72,46 @@ class Measured:
         return np.stack(rows) if rows else np.zeros((0, 1), np.int8)
 
 
-def read_measured(folder: Path, *, pooled: bool = False) -> Measured:
+def read_measured(
+    folder: Path, *, phantoms: Path | None = None, pooled: bool = False
+) -> Measured:
     """Read what ``measure`` packed.
+
+    Parameters
+    ----------
+    folder
+        Of the generated subjects, and of phantoms unless ``phantoms`` is named.
+    phantoms
+        Folder of another measurement whose phantoms are compared with: of the
+        population, the training, and those fresh ones that are of people in ``folder``.
+    pooled
+        Sexes together.
 
     Raises
     ------
     CohortError
-        If there are no tables, or neither generated subjects nor a population.
+        If there are no tables, or neither generated subjects nor a population, or the
+        phantoms are of other people or were measured by another segmenter.
     """
+    subjects, organs, embeddings = _packed(folder)
+    plan = _plan(folder)
+    if phantoms is not None:
+        _check_same(plan, _plan(phantoms), folder, phantoms)
+        theirs, their_organs, their_embeddings = _packed(phantoms)
+        made = subjects[subjects["set"].isin(_MADE)]
+        theirs = theirs[_compared(theirs, made)]
+        subjects = pd.concat([made, theirs], ignore_index=True)
+        organs = pd.concat([organs, their_organs], ignore_index=True)
+        organs = organs[organs["subject_id"].isin(subjects["subject_id"])]
+        organs = organs.drop_duplicates(["subject_id", "organ"])
+        embeddings = their_embeddings | embeddings
+    return measured_of(subjects, organs, embeddings, plan=plan, pooled=pooled)
+
+
+def _packed(
+    folder: Path,
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, np.ndarray]]:
+    """Subjects, organs and embeddings of a folder."""
     paths = [folder / "subjects.parquet", folder / "organs.parquet"]
     for path in paths:
         if not path.is_file():
@@ -87,14 +121,32 @@ def read_measured(folder: Path, *, pooled: bool = False) -> Measured:
     for path in sorted(folder.glob("embeddings-*.npz")):
         with np.load(path) as part:
             embeddings |= dict(zip(part["subject_id"], part["embedding"], strict=True))
-    plan = folder / PLAN_NAME
-    return measured_of(
-        subjects,
-        organs,
-        embeddings,
-        plan=json.loads(plan.read_text()) if plan.exists() else {},
-        pooled=pooled,
-    )
+    return subjects, organs, embeddings
+
+
+def _plan(folder: Path) -> dict[str, Any]:
+    path = folder / PLAN_NAME
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def _check_same(
+    plan: dict[str, Any], theirs: dict[str, Any], folder: Path, phantoms: Path
+) -> None:
+    """Whether phantoms of another folder can stand beside the subjects of this one."""
+    for name in _SAME_RULER:
+        if plan.get(name) != theirs.get(name):
+            raise CohortError(
+                f"{folder} was measured with {name} = {plan.get(name)!r}, {phantoms} "
+                f"with {theirs.get(name)!r}; compare measurements of the same people "
+                "by the same segmenter"
+            )
+
+
+def _compared(phantoms: pd.DataFrame, made: pd.DataFrame) -> pd.Series:
+    """Which phantoms of another folder stand beside the subjects ``made``."""
+    numbers = made.loc[made["set"] == "generated", "number"]
+    fresh = phantoms["set"].eq("fresh") & phantoms["number"].isin(numbers)
+    return fresh | ~phantoms["set"].isin([*_MADE, "fresh"])
 
 
 def measured_of(
