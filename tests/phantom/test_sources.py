@@ -2,7 +2,20 @@
 
 import pytest
 
-from vct.phantom import activity, bones, mixture, painted_uptake, population, structures
+from vct import grid
+from vct.phantom import (
+    activity,
+    bones,
+    calibration,
+    composition,
+    image,
+    mixture,
+    painted_uptake,
+    population,
+    render,
+    structures,
+    texture,
+)
 from vct.phantom.sources import Source, as_markdown, sources
 
 KINDS = {"measured", "fitted", "published", "rendered", "assumed"}
@@ -15,7 +28,10 @@ def number_groups(module: object) -> list[str]:
     return [
         f"{name}.{key}"
         for key, value in vars(module).items()
-        if key.isupper() and not key.startswith("_") and holds_numbers(value)
+        if key.isupper()
+        and not key.startswith("_")
+        and key not in vars(grid)
+        and holds_numbers(value)
     ]
 
 
@@ -28,7 +44,19 @@ def holds_numbers(value: object) -> bool:
 
 
 @pytest.mark.parametrize(
-    "module", [population, painted_uptake, activity, mixture, bones]
+    "module",
+    [
+        population,
+        painted_uptake,
+        activity,
+        mixture,
+        bones,
+        calibration,
+        composition,
+        texture,
+        image,
+        render,
+    ],
 )
 def test_every_number_of_the_population_has_a_source(module: object) -> None:
     missing = [name for name in number_groups(module) if name not in ROWS]

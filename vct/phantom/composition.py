@@ -18,7 +18,7 @@ from vct.phantom.outline import outline
 from vct.phantom.structures import SHAPE_LATENTS
 
 # ANSUR II at 1.70 m and 26 kg/m²: value, per cm of height, per BMI unit [mm].
-_ANSUR = {
+ANSUR = {
     "M": {
         "chest_breadth": (280, 0.91, 2.81),
         "chest_depth": (240, 0.84, 5.56),
@@ -63,7 +63,7 @@ def build_frame(anatomy: Any) -> Frame:
         )
     dh = 100.0 * anatomy.height_m - 170.0
     db = float(anatomy.bmi_kg_m2) - 26.0
-    sizes = {k: c + h * dh + w * db for k, (c, h, w) in _ANSUR[sex].items()}
+    sizes = {k: c + h * dh + w * db for k, (c, h, w) in ANSUR[sex].items()}
     sizes["bmi"] = float(anatomy.bmi_kg_m2)
     sizes["height_cm"] = 100.0 * anatomy.height_m
     sizes["age"] = float(anatomy.age_years)

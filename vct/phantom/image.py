@@ -19,6 +19,7 @@ NOISE_STEP_MM = 4.0  # levels of noise are told at this voxel size
 REFERENCE_MBQ_PER_KG = 4.0  # and at this dose, the middle of the trained protocol
 COUNTS_FWHM_MM = 16.0  # activity that far around adds to a voxel's noise
 LARGEST_VARIANCE = 0.5  # of count noise over the mean squared
+BREATHING_MM = 10.0
 
 
 def _normal(shape, generator: torch.Generator, device: torch.device) -> Tensor:
@@ -98,19 +99,19 @@ def neighbor_kernel(fwhm_mm: float, step_mm: float) -> list[float]:
 def breathed(suv: Tensor, z_mm: np.ndarray, dome_mm: float, shift_mm: float) -> Tensor:
     """PET of a breathing subject: about the diaphragm, a mean over its excursion.
 
-    The CT is one moment of the cycle, the PET its mean over 10 mm, ``shift_mm``
-    higher; both fade out 70 mm from the diaphragm.
+    The CT is one moment of the cycle, the PET its mean over ``BREATHING_MM``,
+    ``shift_mm`` higher; both fade out 70 mm from the diaphragm.
     """
     step = float(z_mm[1] - z_mm[0])
     near = np.flatnonzero(np.abs(z_mm - dome_mm) < 140)
-    margin = math.ceil((5 + abs(shift_mm)) / step) + 1
+    margin = math.ceil((BREATHING_MM / 2 + abs(shift_mm)) / step) + 1
     if len(near) == 0 or near[0] < margin or near[-1] + margin >= len(z_mm):
         return suv
     low, n = int(near[0]), len(near)
     weight = np.exp(-0.5 * ((z_mm[near] - dome_mm) / 50.0) ** 2)
     w = torch.tensor(weight, dtype=suv.dtype, device=suv.device).view(-1, 1, 1)
     mean = torch.zeros_like(suv[low : low + n])
-    for offset in (-5.0, 0.0, 5.0):
+    for offset in (-BREATHING_MM / 2, 0.0, BREATHING_MM / 2):
         at = (offset - shift_mm) / step
         whole = math.floor(at)
         part = at - whole

@@ -34,8 +34,11 @@ from vct.phantom.structures import STRUCTURES
 # weight (de Groot et al., EJNMMI Res 2013;3:63); sites scan heavy people longer, which
 # takes a part of the growth away, assumed.
 LIVER_COV = 0.11
+LIVER_COV_WEIGHT_KG = 76.0
 WEIGHT_EXPONENT = 0.3
 CT_NOISE_HU = 8.5  # at 4 mm and 26 kg/m²
+CT_NOISE_PER_BMI = 0.02  # ln, per kg/m²
+BREATHING_SHIFT_MM = (3.0, 3.0)  # mean and SD over people
 
 # Structures whose coverage makes up the volume of a target.
 MEASURED: dict[str, tuple[str, ...]] = {
@@ -124,13 +127,16 @@ def render(
         hila = thorax.hila(frame)
         hu = texture.vesseled(hu, canvas.labels, canvas.axes, hila, generator)
         dome = 0.5 * (frame.marks["dome"] + frame.marks["dome_left"]) - 20
-        shift = 3.0 + 3.0 * frame.at("breathing")
+        middle, sd = BREATHING_SHIFT_MM
+        shift = middle + sd * frame.at("breathing")
         suv = image.breathed(suv, canvas.axes[0], dome, shift)
         suv = image.blurred(suv, image.PET_FWHM_MM, step)
-        size = (float(anatomy.weight_kg) / 76.0) ** WEIGHT_EXPONENT
+        size = (float(anatomy.weight_kg) / LIVER_COV_WEIGHT_KG) ** WEIGHT_EXPONENT
         cov, liver = LIVER_COV * size * dose, canvas.suv_of["liver"]
         suv = image.pet_noised(suv, step, cov, liver, generator)
-        sd = CT_NOISE_HU * math.exp(0.02 * (float(anatomy.bmi_kg_m2) - 26.0))
+        sd = CT_NOISE_HU * math.exp(
+            CT_NOISE_PER_BMI * (float(anatomy.bmi_kg_m2) - 26.0)
+        )
         hu = image.ct_noised(hu, step, sd, generator)
     return Phantom(hu, suv, canvas.labels)
 

@@ -6,13 +6,26 @@ prints the table as Markdown. Values are read from the modules that use them, so
 table and code cannot differ. ``kind`` says what a number is worth: *measured* (by the
 source, on people), *fitted* (by us, to measured people), *published* (a mean or slope
 taken over), *rendered* (measured on our own phantoms), *assumed*. Sizes and places of
-the painted anatomy stand with their sources in the modules that draw it.
+the painted anatomy, such as where a lobe ends, are drawn by hand and stand in the
+modules that draw it; ``docs/explanation/phantom.md`` says how far from people's.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-from vct.phantom import activity, bones, fitting, mixture, painted_uptake, population
+from vct.phantom import (
+    activity,
+    bones,
+    calibration,
+    composition,
+    fitting,
+    image,
+    mixture,
+    painted_uptake,
+    population,
+    render,
+    texture,
+)
 from vct.phantom.structures import SHAPE_LATENTS, STRUCTURES
 
 
@@ -33,11 +46,27 @@ class Source:
 
 _MODULES = {
     module.__name__.rpartition(".")[2]: module
-    for module in (population, painted_uptake, activity, mixture, fitting, bones)
+    for module in (
+        population,
+        painted_uptake,
+        activity,
+        mixture,
+        fitting,
+        bones,
+        calibration,
+        composition,
+        texture,
+        image,
+        render,
+    )
 }
 _HEDYPET = "hedyPET read-outs of 60 healthy adults, Rigshospitalet (Hinge et al.)"
 _AUTOPET = "AutoPET, FDG-PET-CT-Lesions clinical metadata, doi 10.7937/gkr0-xv29"
 _TEXTBOOK = "textbook range; no measurement behind it"
+_BY_CROPS = (
+    "set by eight sarcoma patients' scans (TCIA Soft-tissue-Sarcoma, cropped by IBSI): "
+    "limbs, other protocols"
+)
 
 # name, unit, kind, source
 _CONSTANTS: tuple[tuple[str, str, str, str], ...] = (
@@ -101,6 +130,49 @@ _CONSTANTS: tuple[tuple[str, str, str, str], ...] = (
     ("fitting.AUTOPET_PEOPLE", "mean, SD", "measured",
      f"ages: {_AUTOPET}; heights: 565 of arXiv 2505.22489; BMI: DEGS1, an assumption"),
     ("fitting.AUTOPET_WEIGHT_KG", "kg", "published", "range of arXiv 2505.22489"),
+    ("calibration.SLOPE_RANGE", "exponent", "assumed", "a limit, not a property"),
+    ("calibration.FACTOR_RANGE", "factor", "assumed", "a limit, not a property"),
+    ("composition.ANSUR", "mm; mm per cm of height; mm per kg/m²", "fitted",
+     "ANSUR II (6068 adults), linear in height and BMI, at 1.70 m and 26 kg/m²"),
+    ("composition.LYING", "factor", "assumed", "a trunk widens and flattens lying"),
+    ("composition.MASS_SHARE_IN_FIELD", "of weight", "assumed",
+     "vertex to mid-thigh, arms up, at 1.72 m; sets where the girth of a trunk starts"),
+    ("composition.FAT_DENSITY", "g/mL", "published", "textbook: adipose tissue"),
+    ("composition.LEAN_DENSITY", "g/mL", "published", "textbook: lean tissue"),
+    ("texture.MOTTLE_NODE_MM", "mm", "assumed", "wide and fine"),
+    ("texture.MOTTLE_SUV", "of SUV", "assumed", "wide and fine"),
+    ("texture.MOTTLE_SOFT_HU", "HU", "assumed", "wide and fine"),
+    ("texture.MOTTLE_LUNG_HU", "HU", "assumed", "wide and fine"),
+    ("texture.STRAND_THICKNESS_MM", "mm", "assumed", "3 % of muscle; " + _BY_CROPS),
+    ("texture.STRAND_NODE_MM", "mm, z y x", "assumed", "along the body, 15 mm apart"),
+    ("texture.STRENGTH_NODE_MM", "mm, z y x", "assumed", "in places no strand"),
+    ("texture.FAT_LESS_MUSCLE_HU", "HU", "assumed", _TEXTBOOK),
+    ("texture.VESSEL_RADIUS_MM", "mm", "assumed", "finer than what is painted"),
+    ("texture.VESSEL_NODE_MM", "mm, z y x", "assumed", "some 12 mm apart"),
+    ("texture.VESSEL_LESS_LUNG_HU", "HU", "assumed", _TEXTBOOK),
+    ("texture.HILUM_REACH_MM", "mm", "assumed", "vessels thin out from the hila"),
+    ("image.PET_FWHM_MM", "mm", "assumed", "clinical scanners: about 5; not measured"),
+    ("image.PET_NOISE_FWHM_MM", "mm", "measured", _BY_CROPS),
+    ("image.CT_FINE_FWHM_MM", "mm", "measured", _BY_CROPS),
+    ("image.CT_WIDE_FWHM_MM", "mm", "measured", _BY_CROPS),
+    ("image.CT_WIDE_SHARE", "of variance", "measured", _BY_CROPS),
+    ("image.NOISE_STEP_MM", "mm", "assumed", "where levels are told, not a property"),
+    ("image.REFERENCE_MBQ_PER_KG", "MBq/kg", "assumed", "middle of the protocol, 2-6"),
+    ("image.COUNTS_FWHM_MM", "mm", "assumed", "activity around that adds to the noise"),
+    ("image.LARGEST_VARIANCE", "of mean squared", "assumed", "a limit, not a property"),
+    ("image.BREATHING_MM", "mm", "assumed", "excursion of a diaphragm at rest"),
+    ("render.BREATHING_SHIFT_MM", "mm, mean and SD", "assumed",
+     "PET higher than a CT of one moment"),
+    ("render.LIVER_COV", "coefficient of variation", "published",
+     "clinical livers 10-13 %; at 76 kg, 4 mm and 4 MBq/kg"),
+    ("render.LIVER_COV_WEIGHT_KG", "kg", "assumed", "where LIVER_COV is told"),
+    ("render.WEIGHT_EXPONENT", "power of weight", "assumed",
+     "0.5 at one dose per weight (de Groot 2013, doi 10.1186/2191-219X-3-63); sites "
+     "scan heavy people longer"),
+    ("render.CT_NOISE_HU", "HU", "measured", f"at 26 kg/m², 4 mm; {_BY_CROPS}"),
+    ("render.CT_NOISE_PER_BMI", "ln per kg/m²", "assumed",
+     "tube current is raised for heavy people, not by as much as they attenuate"),
+    ("render.LABELED_SHARE", "of volume covered", "rendered", "24 subjects at 4 mm"),
 )  # fmt: skip
 
 _STRUCTURES = (

@@ -17,6 +17,11 @@ from torch import Tensor
 from vct.phantom.canvas import host_tensor
 from vct.phantom.structures import STRUCTURES
 
+# Slow variation within tissue, wide and fine: distance of nodes, and amplitudes.
+MOTTLE_NODE_MM = (24.0, 8.0)
+MOTTLE_SUV = (0.03, 0.04)  # of SUV
+MOTTLE_SOFT_HU = (1.5, 4.0)
+MOTTLE_LUNG_HU = (14.0, 22.0)
 # Fat between bundles of muscle: sheets along the body, some 15 mm apart and on average
 # of this thickness, in places none and in places twice that; 3 % of muscle, assumed.
 STRAND_THICKNESS_MM = 0.27
@@ -104,14 +109,16 @@ def mottled(
     HU and SUV, each (k, j, i), come back changed; amplitudes are assumed.
     """
     shape = (hu.shape[0], hu.shape[1], hu.shape[2])
-    wide = mottle_field(shape, step_mm, 24.0, generator, hu.device)
-    fine = mottle_field(shape, step_mm, 8.0, generator, hu.device)
-    suv = (0.03 * wide).add_(fine, alpha=0.04).add_(1.0).mul_(suv)
+    wide, fine = (
+        mottle_field(shape, step_mm, node_mm, generator, hu.device)
+        for node_mm in MOTTLE_NODE_MM
+    )
+    suv = (MOTTLE_SUV[0] * wide).add_(fine, alpha=MOTTLE_SUV[1]).add_(1.0).mul_(suv)
     air = ((-850 - hu) / 100).clamp_(0, 1)
     lung = ((-400 - hu) / 200).clamp_(0, 1).mul_(1 - air)
     soft = ((hu + 200) / 100).clamp_(0, 1)
-    change = (lung * 14).add_(soft, alpha=1.5).mul_(wide)
-    change += (lung * 22).add_(soft, alpha=4.0).mul_(fine)
+    change = (lung * MOTTLE_LUNG_HU[0]).add_(soft, alpha=MOTTLE_SOFT_HU[0]).mul_(wide)
+    change += (lung * MOTTLE_LUNG_HU[1]).add_(soft, alpha=MOTTLE_SOFT_HU[1]).mul_(fine)
     return change.add_(hu), suv
 
 
