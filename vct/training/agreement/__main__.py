@@ -1,4 +1,4 @@
-"""``python -m vct.training.agreement``: measure, then compare; or look what is kept."""
+"""``python -m vct.training.agreement``: measure, then compare; or look closer."""
 
 import math
 from pathlib import Path
@@ -113,6 +113,25 @@ def kept(
     table = kept_table(rows)
     table.to_csv(out / "kept.csv", index=False, float_format="%.4g")
     typer.echo(out / "kept.csv")
+
+
+@app.command()
+def images(
+    model: Annotated[str, typer.Option(help="Model folder, or a bundled name.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of images.")],
+    subjects: Annotated[int, typer.Option(help="Subjects, and as many phantoms.")] = 12,
+    seed: Annotated[int, typer.Option(help="Of people, noise and phantoms.")] = 21,
+    workers: Annotated[int, typer.Option(help="Processes that render phantoms.")] = 1,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+) -> None:
+    """Generated subjects and phantoms of the same people, for image statistics."""
+    from vct.cascade import Cascade
+    from vct.device import resolve_device
+    from vct.models import find_model
+    from vct.training.agreement.images import write_images
+
+    cascade = Cascade.load(find_model(model), device=resolve_device(device))
+    write_images(cascade, out, subjects, seed, workers=workers, log=typer.echo)
 
 
 @app.command()

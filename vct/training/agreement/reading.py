@@ -58,7 +58,7 @@ def read_batch(
     ]
     if not organs or cascade.segmenter is None:
         return subjects, []
-    hu, suv = _stored(encoded)
+    hu, suv = stored(encoded)
     found = cascade.segment(hu)
     found_rows: Rows = []
     architecture = cascade.segmenter.architecture
@@ -119,7 +119,7 @@ def organ_ends_mm(
     return found
 
 
-def _stored(encoded: Tensor) -> tuple[Tensor, Tensor]:
+def stored(encoded: Tensor) -> tuple[Tensor, Tensor]:
     """HU and SUV after the integers that DICOM stores, as the cascade measures them."""
     hu, suv = decode(encoded)
     pet, step = quantize_suv(suv)
