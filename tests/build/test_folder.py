@@ -1,5 +1,7 @@
 """One folder, one cohort: claimed, resumed, refused, replaced."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,38 @@ def test_a_new_folder_is_claimed_and_resumed(tmp_path: Path) -> None:
     assert read_identity(out) == IDENTITY
     assert (out / "cohort.yaml").read_bytes() == SPEC
     assert not list(out.glob(".*.partial"))
+
+
+def test_shards_that_start_together_share_a_folder(tmp_path: Path) -> None:
+    def start(out: Path) -> None:
+        claim(out, IDENTITY, SPEC)
+        agree(out, {"precision": "bf16"})
+
+    with ThreadPoolExecutor(8) as shards:
+        for number in range(40):
+            out = tmp_path / str(number)
+            list(shards.map(start, [out] * 8))
+            assert read_identity(out) == {**IDENTITY, "precision": "bf16"}
+            assert not list(out.glob(".*.partial"))
+
+
+def test_a_folder_that_another_shard_is_claiming_can_be_claimed(tmp_path: Path) -> None:
+    (tmp_path / ".build.json.0123.partial").write_text("{")
+    claim(tmp_path, IDENTITY, SPEC)
+    assert read_identity(tmp_path) == IDENTITY
+
+
+def test_a_file_system_without_hard_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", refuse)
+    claim(tmp_path, IDENTITY, SPEC)
+    claim(tmp_path, IDENTITY, SPEC)
+    assert read_identity(tmp_path) == IDENTITY
+    assert not list(tmp_path.glob(".*.partial"))
 
 
 def test_another_cohort_is_refused_with_the_keys_that_differ(tmp_path: Path) -> None:

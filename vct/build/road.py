@@ -1,6 +1,5 @@
 """Spec → cohort folder, one subject at a time; killed and rerun, it goes on."""
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -20,7 +19,7 @@ from vct.build.study import check_studies, study_context
 from vct.build.writing import WriteTask, write_one, writer_pool
 from vct.device import resolve_device
 from vct.errors import VctError
-from vct.manifest import append_event, shard_name, write_run
+from vct.manifest import append_event, shard_name, write_run, written_beside
 
 if TYPE_CHECKING:
     from vct.cascade import Cascade, GeneratedSubject
@@ -307,9 +306,8 @@ class Build:
         path = self.out / "subjects.parquet"
         if path.is_file():
             return
-        partial = self.out / f".subjects.{os.getpid()}.parquet"
-        write_subjects(self.plan.subjects, partial)
-        partial.replace(path)
+        with written_beside(path) as partial:
+            write_subjects(self.plan.subjects, partial)
 
     def _folder(self, subject_id: str) -> Path:
         return self.out / "dicom" / subject_id

@@ -1,6 +1,7 @@
 """The cohort as tables: what was written, where, with which hash."""
 
 from vct.manifest.histograms import read_shares
+from vct.manifest.partial import partial_beside, written_beside
 from vct.manifest.read import Cohort, load_cohort
 from vct.manifest.record import collect, read_subject_record, write_subject_record
 from vct.manifest.run import append_event, merge_runs, read_run, shard_name, write_run
@@ -28,6 +29,7 @@ __all__ = [
     "collect",
     "load_cohort",
     "merge_runs",
+    "partial_beside",
     "read_run",
     "read_shares",
     "read_subject_record",
@@ -35,4 +37,5 @@ __all__ = [
     "write_run",
     "write_subject_record",
     "write_table",
+    "written_beside",
 ]

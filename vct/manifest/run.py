@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vct.errors import CohortError
+from vct.manifest.partial import written_beside
 
 RUN_NAME = "run.json"
 EVENTS_NAME = "events.jsonl"
@@ -48,12 +49,9 @@ def write_run(path: Path, record: Mapping[str, Any]) -> None:
         its key.
     """
     _require_json(record, path.name)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(
-        json.dumps(record, indent=2, allow_nan=False, ensure_ascii=False) + "\n",
-        "utf-8",
-    )
-    partial.replace(path)
+    text = json.dumps(record, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    with written_beside(path) as partial:
+        partial.write_text(text, "utf-8")
 
 
 def read_run(path: Path) -> dict[str, Any]:
