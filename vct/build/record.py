@@ -87,7 +87,7 @@ def run_record(
         "instrument": card.instrument,
         "options": options,
         "sampler": plan.spec.model.sampler.model_dump(),
-        "share_outside_model_range": plan.outside,
+        "share_outside_model_range": _share_outside(plan, done),
         "started": before.get("started") or started.isoformat(),
         "finished": finished.isoformat(),
         "seconds": seconds,
@@ -111,6 +111,18 @@ def seconds_by_stage(out: Path, subjects: Collection[str]) -> dict[str, float]:
             latest[event["subject_id"]] = event["seconds"]
     chosen = [seconds for name, seconds in latest.items() if name in set(subjects)]
     return {stage: sum(s.get(stage, 0.0) for s in chosen) for stage in STAGES}
+
+
+def _share_outside(plan: Plan, done: Collection[str]) -> dict[str, float]:
+    """Share of the finished subjects outside each range of the model, 0 to 1.
+
+    Of all who are finished, as the report describes them all, not of those whom this
+    build was asked for.
+    """
+    from vct.subjects import share_outside
+
+    there = plan.subjects[plan.subjects["subject_id"].isin(done)]
+    return share_outside(there, plan.card.ranges) if len(there) else {}
 
 
 def _record_before(path: Path) -> dict[str, Any]:

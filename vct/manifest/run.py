@@ -103,8 +103,9 @@ def append_event(out: Path, event: str, *, now: datetime, **fields: Any) -> None
 def merge_runs(out: Path) -> dict[str, Any]:
     """Merge the run records of shards (``run-<k>of<n>.json``) into ``run.json``.
 
-    Seconds and subjects are summed, the largest peak of memory is kept, and the
-    records themselves stand under ``shards``.
+    Seconds and subjects are summed, shares of subjects pooled, the largest peak of
+    memory is kept, and the records themselves stand under ``shards``. A shard to which
+    no subject fell loaded no model and agrees with all others.
 
     Raises
     ------
@@ -113,26 +114,35 @@ def merge_runs(out: Path) -> dict[str, Any]:
         seeds or with different numerics.
     """
     runs = _read_shards(out)
-    first = runs[0]
-    for number, run in enumerate(runs[1:], start=2):
-        for key in _SHARED:
-            if run.get(key) != first.get(key):
-                raise CohortError(
-                    f"{out}: shard {number} of {len(runs)} was built with {key} "
-                    f"{run.get(key)!r}, shard 1 with {first.get(key)!r}. Build the "
-                    "shards of one cohort with one spec and the same options."
-                )
     merged = {
-        **first,
+        **_shared_record(out, runs),
         "started": min(run["started"] for run in runs),
         "finished": max(run["finished"] for run in runs),
         "seconds": _summed([run.get("seconds", {}) for run in runs]),
         "peak_memory_bytes": max(run.get("peak_memory_bytes") or 0 for run in runs),
         "n_subjects": sum(run["n_subjects"] for run in runs),
+        "share_outside_model_range": _pooled_shares(runs),
         "shards": runs,
     }
     write_run(out / RUN_NAME, merged)
     return merged
+
+
+def _shared_record(out: Path, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Record of the first shard that has subjects, with which all others agree."""
+    built = {n: run for n, run in enumerate(runs, start=1) if run["n_subjects"]}
+    if not built:
+        raise CohortError(f"{out}: no shard has built a subject. Build them first.")
+    first, record = next(iter(built.items()))
+    for number, run in built.items():
+        for key in _SHARED:
+            if run.get(key) != record.get(key):
+                raise CohortError(
+                    f"{out}: shard {number} of {len(runs)} was built with {key} "
+                    f"{run.get(key)!r}, shard {first} with {record.get(key)!r}. Build "
+                    "the shards of one cohort with one spec and the same options."
+                )
+    return record
 
 
 def _read_shards(out: Path) -> list[dict[str, Any]]:
@@ -168,6 +178,16 @@ def _summed(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Seconds by stage, summed over shards."""
     names = dict.fromkeys(name for part in parts for name in part)
     return {name: sum(part.get(name) or 0.0 for part in parts) for name in names}
+
+
+def _pooled_shares(runs: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Share of all shards' subjects outside each range of the model, 0 to 1."""
+    total = sum(run["n_subjects"] for run in runs)
+    pooled: dict[str, float] = {}
+    for run in runs:
+        for name, share in run.get("share_outside_model_range", {}).items():
+            pooled[name] = pooled.get(name, 0.0) + share * run["n_subjects"] / total
+    return pooled
 
 
 def plain(value: Any) -> Any:
