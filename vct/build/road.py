@@ -166,7 +166,7 @@ class Build:
             yield from self._run()
 
     def _run(self) -> Iterator[BuiltSubject]:
-        started, begin = self._now(), time.perf_counter()
+        begin = time.perf_counter()
         identity = plan_identity(self.plan, self._batch_size)
         claim(self.out, identity, self.plan.spec_bytes, self._options["on_existing"])
         kept = [s for s in self.plan.selected if finished(self.out, s)]
@@ -179,7 +179,7 @@ class Build:
             yield BuiltSubject(name, self._folder(name), "kept", {})
         if remaining:
             yield from self._generate(remaining)
-        self._close(started, time.perf_counter() - begin, anything_new=bool(remaining))
+        self._close(time.perf_counter() - begin, anything_new=bool(remaining))
 
     def _generate(self, remaining: list[str]) -> Iterator[BuiltSubject]:
         """Generate and write what is not there yet; items come as they are finished."""
@@ -250,19 +250,19 @@ class Build:
                 self._built(name, {**seconds, "dicom": future.result()})
         self._event("build_stopped", reason=type(error).__name__)
 
-    def _close(self, started: datetime, seconds: float, *, anything_new: bool) -> None:
+    def _close(self, seconds: float, *, anything_new: bool) -> None:
         """Run record, and unless this is a shard, tables, findings and report."""
         shard = self.plan.shard
         name = shard_name(shard.number, shard.count) if shard else "run.json"
         path = self.out / name
         if anything_new or not path.is_file():
-            write_run(path, self._record(path, started, seconds))
+            write_run(path, self._record(path))
         if shard is None:
             self._notify("Measuring and writing the report")
             self.findings = summarize(self.out, report=self.plan.spec.output.report)
         self._event("build_finished", seconds=seconds)
 
-    def _record(self, path: Path, started: datetime, seconds: float) -> dict[str, Any]:
+    def _record(self, path: Path) -> dict[str, Any]:
         if self.plan.shard:
             done = [s for s in self.plan.selected if finished(self.out, s)]
         else:
@@ -274,9 +274,7 @@ class Build:
             options=self._options,
             out=self.out,
             run_path=path,
-            started=started,
             finished=self._now(),
-            seconds_total=seconds,
             done=done,
         )
 
@@ -313,4 +311,6 @@ class Build:
         return self.out / "dicom" / subject_id
 
     def _event(self, event: str, **fields: Any) -> None:
+        if self.plan.shard:
+            fields = {"shard": str(self.plan.shard), **fields}
         append_event(self.out, event, now=self._now(), **fields)

@@ -17,9 +17,11 @@ class Shard:
     def __post_init__(self) -> None:
         if not 1 <= self.number <= self.count:
             raise VctError(
-                f"--shard {self.number}/{self.count}: k must lie between 1 and n, "
-                "as in --shard 1/4"
+                f"--shard {self}: k must lie between 1 and n, as in --shard 1/4"
             )
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
 
     @classmethod
     def parse(cls, text: str, environment: Mapping[str, str]) -> "Shard":

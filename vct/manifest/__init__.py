@@ -4,7 +4,14 @@ from vct.manifest.histograms import read_shares
 from vct.manifest.partial import partial_beside, written_beside
 from vct.manifest.read import Cohort, load_cohort
 from vct.manifest.record import collect, read_subject_record, write_subject_record
-from vct.manifest.run import append_event, merge_runs, read_run, shard_name, write_run
+from vct.manifest.run import (
+    EVENTS_NAME,
+    append_event,
+    merge_runs,
+    read_run,
+    shard_name,
+    write_run,
+)
 from vct.manifest.schema import (
     IMAGES,
     INSTANCES,
@@ -17,6 +24,7 @@ from vct.manifest.schema import (
 from vct.manifest.write import write_table
 
 __all__ = [
+    "EVENTS_NAME",
     "IMAGES",
     "INSTANCES",
     "ORGANS",
