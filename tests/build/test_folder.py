@@ -6,11 +6,22 @@ from pathlib import Path
 
 import pytest
 
+from tests.cascade.tiny import write_tiny_model
+from tests.e2e.conftest import SPEC as COHORT
+from vct.build import Shard, build_cohort, how_to_go_on
 from vct.build.folder import agree, claim, finished, read_identity
-from vct.errors import CohortError
+from vct.errors import CohortError, VctError
 
 IDENTITY = {"spec_sha256": "aa", "seed": 7}
 SPEC = b"version: 1\n"
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    model = write_tiny_model(tmp_path_factory.mktemp("model") / "tiny")
+    path = tmp_path_factory.mktemp("spec") / "spec.yaml"
+    path.write_text(COHORT.format(model=model))
+    return path
 
 
 def test_a_new_folder_is_claimed_and_resumed(tmp_path: Path) -> None:
@@ -83,6 +94,29 @@ def test_overwrite_removes_the_cohort_and_nothing_else(tmp_path: Path) -> None:
     assert not finished(tmp_path, "S0001")
     assert (tmp_path / "notes.txt").exists()
     assert read_identity(tmp_path)["seed"] == 8
+
+
+def test_overwrite_leaves_nothing_of_a_cohort(tmp_path: Path, spec: Path) -> None:
+    for _ in build_cohort(spec, tmp_path, workers=0, only=["S0001"]):
+        pass
+    (tmp_path / "contact-sheet.png").write_bytes(b"")  # by 'vct contact-sheet'
+    (tmp_path / "run-1of2.json").write_text("{}")
+    identity = read_identity(tmp_path)
+    claim(tmp_path, identity, SPEC, "overwrite")
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {".build.json", "cohort.yaml", "dicom", "previews"}
+
+
+def test_no_shard_may_remove_the_others(tmp_path: Path, spec: Path) -> None:
+    message = "--on-existing overwrite with --shard 2/4: every shard would remove"
+    with pytest.raises(VctError, match=message):
+        build_cohort(spec, tmp_path, shard=Shard(2, 4), on_existing="overwrite")
+
+
+def test_going_on_keeps_what_is_finished() -> None:
+    assert how_to_go_on("resume") == "run the same command again"
+    for other in ("overwrite", "fail"):
+        assert how_to_go_on(other).endswith("with '--on-existing resume'")
 
 
 def test_what_is_known_later_joins_the_identity(tmp_path: Path) -> None:

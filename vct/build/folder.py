@@ -21,12 +21,15 @@ _OURS = (
     "series.parquet",
     "instances.parquet",
     "organs.parquet",
+    "images.parquet",
+    "suv_histograms.parquet",
     "run.json",
     "findings.json",
     "events.jsonl",
     "report.html",
     "report",
     "validation",
+    "contact-sheet.png",
     IDENTITY_NAME,
 )
 
@@ -124,6 +127,17 @@ def agree(out: Path, identity: dict[str, Any]) -> None:
         )
     if any(key not in known for key in identity):
         write_run(out / IDENTITY_NAME, {**known, **identity})
+
+
+def how_to_go_on(on_existing: OnExisting) -> str:
+    """What goes on with a stopped build: the same command, where it keeps subjects.
+
+    >>> how_to_go_on("overwrite")
+    "run the same command with '--on-existing resume'"
+    """
+    if on_existing == "resume":
+        return "run the same command again"
+    return "run the same command with '--on-existing resume'"
 
 
 def finished(out: Path, subject_id: str) -> bool:

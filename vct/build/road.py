@@ -123,6 +123,12 @@ def build_cohort(
     ):
         if value < least:
             raise VctError(f"{name} must be at least {least}, got {value}")
+    if shard and on_existing == "overwrite":
+        raise VctError(
+            f"--on-existing overwrite with --shard {shard}: every shard would remove "
+            f"what the others have built. Remove {out} yourself or choose a new folder "
+            "with -o, then start the shards without it."
+        )
     options = {"device": device, "workers": workers, "on_existing": on_existing}
     return Build(plan, Path(out), batch_size, options, now=now, notify=notify)
 
@@ -162,7 +168,7 @@ class Build:
         return len(self.plan.selected)
 
     def __iter__(self) -> Iterator[BuiltSubject]:
-        with told_as_user_errors(self.out):
+        with told_as_user_errors(self.out, self._options["on_existing"]):
             yield from self._run()
 
     def _run(self) -> Iterator[BuiltSubject]:

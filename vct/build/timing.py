@@ -10,6 +10,8 @@ from vct.manifest import EVENTS_NAME
 
 STAGES = ("base", "superres", "segmentation", "dicom")
 
+_WORK = ("subject_finished", "build_stopped")
+
 Event = dict[str, Any]
 
 
@@ -51,9 +53,7 @@ def sessions(events: Sequence[Event], shard: str | None = None) -> list[Session]
         if event["event"] == "build_started":
             latest[label] = len(found)
             found.append(Session(time, time))
-        elif (
-            event["event"] in ("subject_finished", "build_stopped") and label in latest
-        ):
+        elif event["event"] in _WORK and label in latest:
             at = latest[label]
             found[at] = found[at]._replace(ended=time)
     return found

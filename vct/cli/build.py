@@ -76,7 +76,7 @@ def build(
     ] = False,
 ) -> None:
     """Build a cohort. To resume a stopped build, run the same command again."""
-    from vct.build import Shard, build_cohort, plan_cohort
+    from vct.build import Shard, build_cohort, how_to_go_on, plan_cohort
 
     part = Shard.parse(shard, os.environ) if shard else None
     request: dict[str, Any] = {
@@ -104,7 +104,8 @@ def build(
     try:
         follow(running, quiet=quiet)
     except KeyboardInterrupt:
-        say("Stopped. Finished subjects are kept: run the same command again to go on.")
+        again = how_to_go_on(on_existing)
+        say(f"Stopped. Finished subjects are kept: {again} to go on.")
         raise typer.Exit(EXIT_INTERRUPTED) from None
     if part:
         say(f"Shard {shard} is done. After the last one: vct finish {out}")
