@@ -14,7 +14,7 @@ from vct.build.finish import summarize, utc_now
 from vct.build.folder import OnExisting, agree, claim, finished, read_identity
 from vct.build.plan import Plan, plan_cohort
 from vct.build.record import cascade_identity, plan_identity, run_record
-from vct.build.shard import Shard
+from vct.build.shard import Shard, require_division
 from vct.build.study import check_studies, study_context
 from vct.build.writing import WriteTask, write_one, writer_pool
 from vct.device import resolve_device
@@ -175,6 +175,8 @@ class Build:
         begin = time.perf_counter()
         identity = plan_identity(self.plan, self._batch_size)
         claim(self.out, identity, self.plan.spec_bytes, self._options["on_existing"])
+        if self.plan.shard:
+            require_division(self.out, self.plan.shard)
         kept = [s for s in self.plan.selected if finished(self.out, s)]
         remaining = [s for s in self.plan.selected if s not in set(kept)]
         self.plan.check_space(self.out, len(remaining))

@@ -117,7 +117,10 @@ def finish(
     out: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Folder of the shards.")
     ],
-    report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
+    report: Annotated[
+        bool | None,
+        typer.Option(help="Write report.html, or not; as the spec says by default."),
+    ] = None,
     quiet: Annotated[
         bool, typer.Option("-q", "--quiet", help="Show errors only.")
     ] = False,

@@ -10,6 +10,7 @@ from vct.manifest.run import (
     merge_runs,
     read_run,
     shard_name,
+    shards_there,
     write_run,
 )
 from vct.manifest.schema import (
@@ -42,6 +43,7 @@ __all__ = [
     "read_shares",
     "read_subject_record",
     "shard_name",
+    "shards_there",
     "write_run",
     "write_subject_record",
     "write_table",

@@ -145,26 +145,31 @@ def _shared_record(out: Path, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return record
 
 
-def _read_shards(out: Path) -> list[dict[str, Any]]:
-    """Run records of all shards, in order."""
-    found = sorted(
-        (int(m[2]), int(m[1]))
+def shards_there(out: Path) -> list[tuple[int, int]]:
+    """Number and count of every shard that has a run record."""
+    return sorted(
+        (int(m[1]), int(m[2]))
         for p in out.glob("run-*of*.json")
         if (m := re.fullmatch(r"run-(\d+)of(\d+)\.json", p.name))
     )
+
+
+def _read_shards(out: Path) -> list[dict[str, Any]]:
+    """Run records of all shards, in order."""
+    found = shards_there(out)
     if not found:
         raise CohortError(
             f"{out}: no run-<k>of<n>.json here. Build shards with "
             "'vct build --shard k/n' into this folder first."
         )
-    totals = sorted({n for n, _ in found})
+    totals = sorted({n for _, n in found})
     if len(totals) > 1:
         raise CohortError(
             f"{out}: shards of {' and of '.join(map(str, totals))} lie together. "
             "Keep the run records of one division only."
         )
     n = totals[0]
-    absent = sorted(set(range(1, n + 1)) - {k for _, k in found})
+    absent = sorted(set(range(1, n + 1)) - {k for k, _ in found})
     if absent:
         names = ", ".join(shard_name(k, n) for k in absent)
         raise CohortError(
