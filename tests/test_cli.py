@@ -17,6 +17,7 @@ from vct.cli.console import duration
 from vct.doctor import diagnose
 from vct.errors import (
     EXIT_BUG,
+    EXIT_INTERRUPTED,
     CohortError,
     ModelError,
     SpecError,
@@ -194,6 +195,28 @@ def test_command_and_function_share_words_and_defaults(
         a, b = ours[name].default, theirs[name].default
         if inspect.Parameter.empty not in (a, b):
             assert (a or None) == (b or None), name
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("resume", "run the same command again to go on"),
+        ("overwrite", "run the same command with '--on-existing resume' to go on"),
+    ],
+)
+def test_ctrl_c_says_what_goes_on(
+    how: str,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vct.build.build_cohort", lambda *_, **__: None)
+    monkeypatch.setattr("vct.cli.build.follow", interrupt)
+    assert run("build", "cohort.yaml", "--on-existing", how) == EXIT_INTERRUPTED
+    assert told in capsys.readouterr().err
 
 
 def test_durations_read_well() -> None:

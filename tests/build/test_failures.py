@@ -6,6 +6,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
+import torch
 
 from vct.build.failures import told_as_user_errors
 from vct.errors import VctError
@@ -32,6 +33,19 @@ def test_a_killed_writer() -> None:
         raise BrokenProcessPool
 
 
+def test_a_full_device() -> None:
+    message = "the device ran out of memory.* are kept.* lower --batch-size"
+    with pytest.raises(VctError, match=message), told_as_user_errors(OUT):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB.")
+
+
+def test_what_overwrote_goes_on_by_another_command() -> None:
+    message = "then run the same command with '--on-existing resume'"
+    with pytest.raises(VctError, match=message), told_as_user_errors(OUT, "overwrite"):
+        raise BrokenProcessPool
+
+
 def test_our_own_errors_pass() -> None:
-    with pytest.raises(ValueError, match="bug"), told_as_user_errors(OUT):
-        raise ValueError("bug")
+    for error in (ValueError("bug"), RuntimeError("bug")):
+        with pytest.raises(type(error), match="bug"), told_as_user_errors(OUT):
+            raise error

@@ -1,14 +1,27 @@
 """One folder, one cohort: claimed, resumed, refused, replaced."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tests.cascade.tiny import write_tiny_model
+from tests.e2e.conftest import SPEC as COHORT
+from vct.build import Shard, build_cohort, how_to_go_on
 from vct.build.folder import agree, claim, finished, read_identity
-from vct.errors import CohortError
+from vct.errors import CohortError, VctError
 
 IDENTITY = {"spec_sha256": "aa", "seed": 7}
 SPEC = b"version: 1\n"
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    model = write_tiny_model(tmp_path_factory.mktemp("model") / "tiny")
+    path = tmp_path_factory.mktemp("spec") / "spec.yaml"
+    path.write_text(COHORT.format(model=model))
+    return path
 
 
 def test_a_new_folder_is_claimed_and_resumed(tmp_path: Path) -> None:
@@ -18,6 +31,38 @@ def test_a_new_folder_is_claimed_and_resumed(tmp_path: Path) -> None:
     assert read_identity(out) == IDENTITY
     assert (out / "cohort.yaml").read_bytes() == SPEC
     assert not list(out.glob(".*.partial"))
+
+
+def test_shards_that_start_together_share_a_folder(tmp_path: Path) -> None:
+    def start(out: Path) -> None:
+        claim(out, IDENTITY, SPEC)
+        agree(out, {"precision": "bf16"})
+
+    with ThreadPoolExecutor(8) as shards:
+        for number in range(40):
+            out = tmp_path / str(number)
+            list(shards.map(start, [out] * 8))
+            assert read_identity(out) == {**IDENTITY, "precision": "bf16"}
+            assert not list(out.glob(".*.partial"))
+
+
+def test_a_folder_that_another_shard_is_claiming_can_be_claimed(tmp_path: Path) -> None:
+    (tmp_path / ".build.json.0123.partial").write_text("{")
+    claim(tmp_path, IDENTITY, SPEC)
+    assert read_identity(tmp_path) == IDENTITY
+
+
+def test_a_file_system_without_hard_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", refuse)
+    claim(tmp_path, IDENTITY, SPEC)
+    claim(tmp_path, IDENTITY, SPEC)
+    assert read_identity(tmp_path) == IDENTITY
+    assert not list(tmp_path.glob(".*.partial"))
 
 
 def test_another_cohort_is_refused_with_the_keys_that_differ(tmp_path: Path) -> None:
@@ -49,6 +94,29 @@ def test_overwrite_removes_the_cohort_and_nothing_else(tmp_path: Path) -> None:
     assert not finished(tmp_path, "S0001")
     assert (tmp_path / "notes.txt").exists()
     assert read_identity(tmp_path)["seed"] == 8
+
+
+def test_overwrite_leaves_nothing_of_a_cohort(tmp_path: Path, spec: Path) -> None:
+    for _ in build_cohort(spec, tmp_path, workers=0, only=["S0001"]):
+        pass
+    (tmp_path / "contact-sheet.png").write_bytes(b"")  # by 'vct contact-sheet'
+    (tmp_path / "run-1of2.json").write_text("{}")
+    identity = read_identity(tmp_path)
+    claim(tmp_path, identity, SPEC, "overwrite")
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {".build.json", "cohort.yaml", "dicom", "previews"}
+
+
+def test_no_shard_may_remove_the_others(tmp_path: Path, spec: Path) -> None:
+    message = "--on-existing overwrite with --shard 2/4: every shard would remove"
+    with pytest.raises(VctError, match=message):
+        build_cohort(spec, tmp_path, shard=Shard(2, 4), on_existing="overwrite")
+
+
+def test_going_on_keeps_what_is_finished() -> None:
+    assert how_to_go_on("resume") == "run the same command again"
+    for other in ("overwrite", "fail"):
+        assert how_to_go_on(other).endswith("with '--on-existing resume'")
 
 
 def test_what_is_known_later_joins_the_identity(tmp_path: Path) -> None:

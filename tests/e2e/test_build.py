@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import vct
-from tests.e2e.conftest import digests
+from tests.e2e.conftest import WriteSpec, digests
 from vct.build import Shard, build_cohort, finish_cohort, plan_cohort
 from vct.errors import CohortError, VctError
 
@@ -73,21 +73,35 @@ def test_a_subject_alone_is_the_subject_in_the_cohort(
     assert alone == {k: v for k, v in whole.items() if k.startswith("S0003/")}
 
 
-def test_three_shards_and_finish_are_one_run(
+def test_shards_and_finish_are_one_run(
     cohort: Path, spec: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    list(build_cohort(spec, out, workers=0, shard=Shard(3, 3)))
-    list(build_cohort(spec, out, workers=0, shard=Shard(1, 3)))
+    for number in (5, 4, 3, 1):  # nobody falls to the fifth
+        list(build_cohort(spec, out, workers=0, shard=Shard(number, 5)))
     with pytest.raises(CohortError, match="1 of 4 subjects are not finished"):
         finish_cohort(out)
-    list(build_cohort(spec, out, workers=0, shard=Shard(2, 3)))
+    with pytest.raises(CohortError, match="--shard 1/1 is no part of it"):
+        list(build_cohort(spec, out, shard=Shard(1, 1)))
+    list(build_cohort(spec, out, workers=0, shard=Shard(2, 5)))
     finish_cohort(out)
     ours = {k: v for k, v in digests(out).items() if not k.startswith("run-")}
     assert ours == digests(cohort)
     run = json.loads((out / "run.json").read_text())
     assert run["n_subjects"] == 4
-    assert len(run["shards"]) == 3
+    assert len(run["shards"]) == 5
+
+
+def test_finish_writes_the_report_that_the_spec_asks_for(
+    write_spec: WriteSpec, tmp_path: Path
+) -> None:
+    spec = write_spec("size: 4", "size: 1\noutput: {report: false}")
+    out = tmp_path / "out"
+    list(build_cohort(spec, out, workers=0))
+    finish_cohort(out)
+    assert not (out / "report.html").exists()
+    finish_cohort(out, report=True)
+    assert (out / "report.html").is_file()
 
 
 def test_a_finished_cohort_is_kept_as_it_is(

@@ -24,6 +24,7 @@ def shard_run(**changes):
         "seconds": {"base": 10.0, "total": 30.0},
         "peak_memory_bytes": 100,
         "n_subjects": 3,
+        "share_outside_model_range": {"age_years": 0.0},
         **changes,
     }
 
@@ -91,6 +92,38 @@ def test_shards_merge(tmp_path):
     assert merged["started"].startswith("2026-01-01T09")
     assert merged["peak_memory_bytes"] == 200
     assert len(merged["shards"]) == 2
+
+
+def test_a_shard_without_subjects_agrees_with_all(tmp_path):
+    """No model was loaded for it, so its record cannot tell the numerics."""
+    empty = shard_run(n_subjects=0, share_outside_model_range={})
+    for key in ("precision", "batch_size", "tile_plan"):
+        del empty[key]
+    write_run(tmp_path / shard_name(1, 3), empty)
+    write_run(tmp_path / shard_name(2, 3), shard_run())
+    write_run(tmp_path / shard_name(3, 3), shard_run())
+    merged = merge_runs(tmp_path)
+    assert merged["precision"] == "bf16"
+    assert merged["n_subjects"] == 6
+    write_run(tmp_path / shard_name(3, 3), shard_run(precision="fp32"))
+    message = "shard 3 of 3 was built with precision 'fp32', shard 2 with 'bf16'"
+    with pytest.raises(CohortError, match=message):
+        merge_runs(tmp_path)
+
+
+def test_shards_without_any_subject_are_refused(tmp_path):
+    write_run(tmp_path / shard_name(1, 1), shard_run(n_subjects=0))
+    with pytest.raises(CohortError, match="no shard has built a subject"):
+        merge_runs(tmp_path)
+
+
+def test_shares_outside_are_those_of_all_shards(tmp_path):
+    shares = ({"age_years": 0.0}, {"age_years": 0.5}, {})
+    for number, (n, share) in enumerate(zip((2, 6, 0), shares, strict=True), start=1):
+        run = shard_run(n_subjects=n, share_outside_model_range=share)
+        write_run(tmp_path / shard_name(number, 3), run)
+    merged = merge_runs(tmp_path)
+    assert merged["share_outside_model_range"] == {"age_years": 0.375}
 
 
 def test_shards_that_differ_are_refused(tmp_path):

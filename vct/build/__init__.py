@@ -1,6 +1,7 @@
 """The whole road: a spec becomes a cohort folder."""
 
 from vct.build.finish import finish_cohort
+from vct.build.folder import how_to_go_on
 from vct.build.plan import Plan, plan_cohort
 from vct.build.road import Build, BuiltSubject, build_cohort
 from vct.build.shard import Shard
@@ -12,5 +13,6 @@ __all__ = [
     "Shard",
     "build_cohort",
     "finish_cohort",
+    "how_to_go_on",
     "plan_cohort",
 ]

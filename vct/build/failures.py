@@ -6,35 +6,52 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 
+from vct.build.folder import OnExisting, how_to_go_on
 from vct.errors import VctError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_KEPT = "Finished subjects are kept: then run the same command again."
 
 
 @contextmanager
-def told_as_user_errors(out: Path) -> Iterator[None]:
-    """Turn a full or unwritable disk, or a killed writer, into a ``VctError``.
+def told_as_user_errors(
+    out: Path, on_existing: OnExisting = "resume"
+) -> Iterator[None]:
+    """Turn a full or unwritable disk, or too little memory, into a ``VctError``.
+
+    Parameters
+    ----------
+    on_existing
+        Of the command that fails: whether the same one goes on with its subjects.
 
     Raises
     ------
     VctError
-        Instead of the ``OSError`` or ``BrokenProcessPool`` raised inside.
+        Instead of the ``OSError``, the ``BrokenProcessPool`` of a killed writer or
+        torch's error on a full device raised inside.
     """
+    kept = f"Finished subjects are kept: then {how_to_go_on(on_existing)}."
     try:
         yield
     except BrokenProcessPool:
         raise VctError(
             f"{out}: a writer process was killed, often for lack of memory. Lower "
-            f"--workers or --batch-size. {_KEPT}"
+            f"--workers. {kept}"
         ) from None
+    except RuntimeError as error:
+        if "out of memory" not in str(error):  # what all of torch's say
+            raise
+        raise VctError(
+            f"{out}: the device ran out of memory. If others use it, wait for them. "
+            f"{kept} If not, lower --batch-size: as all subjects of a cohort share it, "
+            "in a new folder with -o, or from the start with '--on-existing overwrite'."
+        ) from error
     except OSError as error:
         if error.errno in _FULL:
             raise VctError(
-                f"{out}: the disk is full ({error.strerror}). Free some space. {_KEPT}"
+                f"{out}: the disk is full ({error.strerror}). Free some space. {kept}"
             ) from error
         where = error.filename or out
         raise VctError(
             f"{where}: cannot be written ({error.strerror or error}). Choose a folder "
-            f"you may write to with -o, or mend this one. {_KEPT}"
+            f"you may write to with -o, or mend this one. {kept}"
         ) from error

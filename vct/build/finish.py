@@ -20,7 +20,10 @@ def utc_now() -> datetime:
 
 
 def finish_cohort(
-    out: str | Path, *, report: bool = True, now: Callable[[], datetime] = utc_now
+    out: str | Path,
+    *,
+    report: bool | None = None,
+    now: Callable[[], datetime] = utc_now,
 ) -> "list[Finding]":
     """Merge the shards of a cohort: one run.json, tables, findings, report.
 
@@ -29,15 +32,18 @@ def finish_cohort(
     out
         Folder all shards were built into.
     report
-        Whether to write ``report.html``.
+        Whether to write ``report.html``; as the spec says by default.
 
     Raises
     ------
     CohortError
         If the folder is no cohort, or a shard or a subject is missing.
+    SpecError
+        If ``cohort.yaml`` cannot be read, and ``report`` is not given.
     VctError
         If the disk is full or not writable.
     """
+    from vct.spec import load_spec
     from vct.subjects import read_subjects
 
     out = Path(out)
@@ -53,6 +59,8 @@ def finish_cohort(
             f"({named}). Run the same 'vct build' of their shards again, then "
             "'vct finish'."
         )
+    if report is None:
+        report = load_spec(out / "cohort.yaml").output.report
     with told_as_user_errors(out):
         if any(out.glob("run-*of*.json")):
             merge_runs(out)

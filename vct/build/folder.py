@@ -3,11 +3,12 @@
 import json
 import os
 import shutil
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Literal
 
 from vct.errors import CohortError
-from vct.manifest import write_run
+from vct.manifest import partial_beside, write_run, written_beside
 
 OnExisting = Literal["resume", "fail", "overwrite"]
 
@@ -20,12 +21,15 @@ _OURS = (
     "series.parquet",
     "instances.parquet",
     "organs.parquet",
+    "images.parquet",
+    "suv_histograms.parquet",
     "run.json",
     "findings.json",
     "events.jsonl",
     "report.html",
     "report",
     "validation",
+    "contact-sheet.png",
     IDENTITY_NAME,
 )
 
@@ -51,7 +55,7 @@ def claim(
     CohortError
         If the folder holds something else, or another cohort.
     """
-    if out.is_dir() and any(out.iterdir()):
+    if out.is_dir() and _is_used(out):
         if not (out / IDENTITY_NAME).is_file():
             raise CohortError(
                 f"{out} is not empty and is not a cohort that 'vct build' began. "
@@ -68,9 +72,8 @@ def claim(
     if not _write_once(out / IDENTITY_NAME, identity):
         agree(out, identity)
     if not (out / "cohort.yaml").is_file():
-        partial = out / f".cohort.{os.getpid()}.partial"
-        partial.write_bytes(spec_bytes)
-        partial.replace(out / "cohort.yaml")
+        with written_beside(out / "cohort.yaml") as partial:
+            partial.write_bytes(spec_bytes)
     for name in ("dicom", "previews"):
         (out / name).mkdir(exist_ok=True)
 
@@ -126,6 +129,17 @@ def agree(out: Path, identity: dict[str, Any]) -> None:
         write_run(out / IDENTITY_NAME, {**known, **identity})
 
 
+def how_to_go_on(on_existing: OnExisting) -> str:
+    """What goes on with a stopped build: the same command, where it keeps subjects.
+
+    >>> how_to_go_on("overwrite")
+    "run the same command with '--on-existing resume'"
+    """
+    if on_existing == "resume":
+        return "run the same command again"
+    return "run the same command with '--on-existing resume'"
+
+
 def finished(out: Path, subject_id: str) -> bool:
     """Whether a subject is complete: finished means renamed."""
     return (out / "dicom" / subject_id).is_dir()
@@ -133,7 +147,7 @@ def finished(out: Path, subject_id: str) -> bool:
 
 def _write_once(path: Path, identity: dict[str, Any]) -> bool:
     """Create the identity unless it exists; atomic between shards."""
-    partial = path.with_name(f".build.{os.getpid()}.partial")
+    partial = partial_beside(path)
     write_run(partial, identity)
     try:
         os.link(partial, path)
@@ -142,10 +156,16 @@ def _write_once(path: Path, identity: dict[str, Any]) -> bool:
     except OSError:  # a file system without hard links
         if path.exists():
             return False
-        shutil.copyfile(partial, path)
+        partial.replace(path)  # whole at once: another shard may be reading it
     finally:
-        partial.unlink()
+        partial.unlink(missing_ok=True)
     return True
+
+
+def _is_used(out: Path) -> bool:
+    """Whether a folder holds anything but the claim of a shard that starts too."""
+    claims = f"{IDENTITY_NAME}.*.partial"
+    return not all(fnmatch(path.name, claims) for path in out.iterdir())
 
 
 def _remove_cohort(out: Path) -> None:

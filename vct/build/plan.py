@@ -134,7 +134,7 @@ def plan_cohort(
     only
         These subjects only, by identifier.
     shard
-        One part of what remains.
+        One part of the whole cohort; not with ``limit`` or ``only``.
     seed
         Instead of the spec's.
     extrapolate, header_only_protocol
@@ -146,6 +146,8 @@ def plan_cohort(
         If the spec is no cohort, or ``only`` names a subject it does not have.
     ModelError
         If the model is unknown, or its card cannot be read.
+    VctError
+        If ``shard`` comes with ``limit`` or ``only``.
     """
     from vct.spec import load_spec
     from vct.subjects import sample_subjects, share_outside
@@ -214,6 +216,13 @@ def _select(
         )
     if limit is not None and limit < 1:
         raise SpecError(f"--limit {limit}: must be at least 1")
+    if shard and (only or limit is not None):
+        name = "--only" if only else "--limit"
+        raise VctError(
+            f"{name} with --shard {shard}: shards are parts of the whole cohort, and "
+            "'vct finish' waits for all of it. Leave one of the two out. To build "
+            "fewer subjects in shards, set a smaller 'size' in the spec."
+        )
     selected = [s for s in identifiers if not only or s in set(only)][:limit]
     return shard.of(selected) if shard else selected
 

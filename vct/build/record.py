@@ -1,6 +1,5 @@
-"""What a build says about itself: identity, run record, seconds from the events."""
+"""What a build says about itself: identity and run record."""
 
-import json
 from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import vct
 from vct.build.plan import Plan
+from vct.build.timing import read_events, seconds_by_stage, seconds_of, sessions
 from vct.errors import CohortError
 from vct.manifest import read_run
 from vct.provenance import (
@@ -19,8 +19,6 @@ from vct.provenance import (
 
 if TYPE_CHECKING:
     from vct.cascade import Cascade
-
-STAGES = ("base", "superres", "segmentation", "dicom")
 
 
 def plan_identity(plan: Plan, batch_size: int | None) -> dict[str, Any]:
@@ -61,15 +59,14 @@ def run_record(
     options: dict[str, Any],
     out: Path,
     run_path: Path,
-    started: datetime,
     finished: datetime,
-    seconds_total: float,
     done: Collection[str],
 ) -> dict[str, Any]:
-    """Contents of ``run.json``; a resumed build adds to the record before it."""
+    """Contents of ``run.json``: of all builds into the folder, stopped ones too."""
     before = _record_before(run_path)
-    seconds: dict[str, float | None] = {**seconds_by_stage(out, done)}
-    seconds["total"] = seconds_total + (before.get("seconds", {}).get("total") or 0.0)
+    events = read_events(out)
+    found = sessions(events, str(plan.shard) if plan.shard else None)
+    started = min((session.started for session in found), default=finished)
     card = plan.card
     return {
         **identity,
@@ -87,10 +84,10 @@ def run_record(
         "instrument": card.instrument,
         "options": options,
         "sampler": plan.spec.model.sampler.model_dump(),
-        "share_outside_model_range": plan.outside,
-        "started": before.get("started") or started.isoformat(),
+        "share_outside_model_range": _share_outside(plan, done),
+        "started": started.isoformat(),
         "finished": finished.isoformat(),
-        "seconds": seconds,
+        "seconds": {**seconds_by_stage(events, done), "total": seconds_of(found)},
         "peak_memory_bytes": max(
             before.get("peak_memory_bytes") or 0, peak_memory_bytes()
         ),
@@ -98,19 +95,16 @@ def run_record(
     }
 
 
-def seconds_by_stage(out: Path, subjects: Collection[str]) -> dict[str, float]:
-    """Seconds of each stage, summed over subjects, as the events tell them."""
-    latest: dict[str, dict[str, float]] = {}
-    path = out / "events.jsonl"
-    for line in path.read_text("utf-8").splitlines() if path.is_file() else []:
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue  # a line cut by a kill
-        if event.get("event") == "subject_finished":
-            latest[event["subject_id"]] = event["seconds"]
-    chosen = [seconds for name, seconds in latest.items() if name in set(subjects)]
-    return {stage: sum(s.get(stage, 0.0) for s in chosen) for stage in STAGES}
+def _share_outside(plan: Plan, done: Collection[str]) -> dict[str, float]:
+    """Share of the finished subjects outside each range of the model, 0 to 1.
+
+    Of all who are finished, as the report describes them all, not of those whom this
+    build was asked for.
+    """
+    from vct.subjects import share_outside
+
+    there = plan.subjects[plan.subjects["subject_id"].isin(done)]
+    return share_outside(there, plan.card.ranges) if len(there) else {}
 
 
 def _record_before(path: Path) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Spec → cohort folder, one subject at a time; killed and rerun, it goes on."""
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -15,12 +14,12 @@ from vct.build.finish import summarize, utc_now
 from vct.build.folder import OnExisting, agree, claim, finished, read_identity
 from vct.build.plan import Plan, plan_cohort
 from vct.build.record import cascade_identity, plan_identity, run_record
-from vct.build.shard import Shard
+from vct.build.shard import Shard, require_division
 from vct.build.study import check_studies, study_context
 from vct.build.writing import WriteTask, write_one, writer_pool
 from vct.device import resolve_device
 from vct.errors import VctError
-from vct.manifest import append_event, shard_name, write_run
+from vct.manifest import append_event, shard_name, write_run, written_beside
 
 if TYPE_CHECKING:
     from vct.cascade import Cascade, GeneratedSubject
@@ -124,6 +123,12 @@ def build_cohort(
     ):
         if value < least:
             raise VctError(f"{name} must be at least {least}, got {value}")
+    if shard and on_existing == "overwrite":
+        raise VctError(
+            f"--on-existing overwrite with --shard {shard}: every shard would remove "
+            f"what the others have built. Remove {out} yourself or choose a new folder "
+            "with -o, then start the shards without it."
+        )
     options = {"device": device, "workers": workers, "on_existing": on_existing}
     return Build(plan, Path(out), batch_size, options, now=now, notify=notify)
 
@@ -163,13 +168,15 @@ class Build:
         return len(self.plan.selected)
 
     def __iter__(self) -> Iterator[BuiltSubject]:
-        with told_as_user_errors(self.out):
+        with told_as_user_errors(self.out, self._options["on_existing"]):
             yield from self._run()
 
     def _run(self) -> Iterator[BuiltSubject]:
-        started, begin = self._now(), time.perf_counter()
+        begin = time.perf_counter()
         identity = plan_identity(self.plan, self._batch_size)
         claim(self.out, identity, self.plan.spec_bytes, self._options["on_existing"])
+        if self.plan.shard:
+            require_division(self.out, self.plan.shard)
         kept = [s for s in self.plan.selected if finished(self.out, s)]
         remaining = [s for s in self.plan.selected if s not in set(kept)]
         self.plan.check_space(self.out, len(remaining))
@@ -180,7 +187,7 @@ class Build:
             yield BuiltSubject(name, self._folder(name), "kept", {})
         if remaining:
             yield from self._generate(remaining)
-        self._close(started, time.perf_counter() - begin, anything_new=bool(remaining))
+        self._close(time.perf_counter() - begin, anything_new=bool(remaining))
 
     def _generate(self, remaining: list[str]) -> Iterator[BuiltSubject]:
         """Generate and write what is not there yet; items come as they are finished."""
@@ -251,19 +258,19 @@ class Build:
                 self._built(name, {**seconds, "dicom": future.result()})
         self._event("build_stopped", reason=type(error).__name__)
 
-    def _close(self, started: datetime, seconds: float, *, anything_new: bool) -> None:
+    def _close(self, seconds: float, *, anything_new: bool) -> None:
         """Run record, and unless this is a shard, tables, findings and report."""
         shard = self.plan.shard
         name = shard_name(shard.number, shard.count) if shard else "run.json"
         path = self.out / name
         if anything_new or not path.is_file():
-            write_run(path, self._record(path, started, seconds))
+            write_run(path, self._record(path))
         if shard is None:
             self._notify("Measuring and writing the report")
             self.findings = summarize(self.out, report=self.plan.spec.output.report)
         self._event("build_finished", seconds=seconds)
 
-    def _record(self, path: Path, started: datetime, seconds: float) -> dict[str, Any]:
+    def _record(self, path: Path) -> dict[str, Any]:
         if self.plan.shard:
             done = [s for s in self.plan.selected if finished(self.out, s)]
         else:
@@ -275,9 +282,7 @@ class Build:
             options=self._options,
             out=self.out,
             run_path=path,
-            started=started,
             finished=self._now(),
-            seconds_total=seconds,
             done=done,
         )
 
@@ -307,12 +312,13 @@ class Build:
         path = self.out / "subjects.parquet"
         if path.is_file():
             return
-        partial = self.out / f".subjects.{os.getpid()}.parquet"
-        write_subjects(self.plan.subjects, partial)
-        partial.replace(path)
+        with written_beside(path) as partial:
+            write_subjects(self.plan.subjects, partial)
 
     def _folder(self, subject_id: str) -> Path:
         return self.out / "dicom" / subject_id
 
     def _event(self, event: str, **fields: Any) -> None:
+        if self.plan.shard:
+            fields = {"shard": str(self.plan.shard), **fields}
         append_event(self.out, event, now=self._now(), **fields)

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from vct.errors import VctError
+from vct.errors import CohortError, VctError
+from vct.manifest import shard_name, shards_there
 
 
 @dataclass(frozen=True)
@@ -17,9 +19,11 @@ class Shard:
     def __post_init__(self) -> None:
         if not 1 <= self.number <= self.count:
             raise VctError(
-                f"--shard {self.number}/{self.count}: k must lie between 1 and n, "
-                "as in --shard 1/4"
+                f"--shard {self}: k must lie between 1 and n, as in --shard 1/4"
             )
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
 
     @classmethod
     def parse(cls, text: str, environment: Mapping[str, str]) -> "Shard":
@@ -69,8 +73,41 @@ class Shard:
                 "not set to numbers. Start the build with 'sbatch --array=1-8', or "
                 "name the shard as k/n."
             ) from None
+        _require_whole(environment, first, step, count)
         return cls((task - first) // step + 1, count)
 
     def of(self, items: list[str]) -> list[str]:
         """Every n-th item: shards of equal length, whatever the order means."""
         return items[self.number - 1 :: self.count]
+
+
+def require_division(out: Path, shard: Shard) -> None:
+    """Refuse a shard of n where shards of another n are done: they cannot be merged.
+
+    Raises
+    ------
+    CohortError
+        With what to name the shard instead.
+    """
+    others = [(k, n) for k, n in shards_there(out) if n != shard.count]
+    if others:
+        k, n = others[0]
+        raise CohortError(
+            f"{out} holds {shard_name(k, n)}, so it is divided into {n}, and --shard "
+            f"{shard} is no part of it. Name the shard as k/{n}: in a SLURM array, "
+            f"--shard $SLURM_ARRAY_TASK_ID/{n} does not depend on which tasks are "
+            f"submitted. To divide it anew, remove all run-*of{n}.json first."
+        )
+
+
+def _require_whole(
+    environment: Mapping[str, str], first: int, step: int, count: int
+) -> None:
+    """Refuse an array with gaps: some tasks of an earlier one, submitted again."""
+    last = environment.get("SLURM_ARRAY_TASK_MAX", "")
+    if last.isdecimal() and (int(last) - first) // step + 1 != count:
+        raise VctError(
+            f"--shard slurm: an array of {count} tasks from {first} to {last} has "
+            "gaps, so it is no division of a cohort. To build some parts again, give "
+            "the n of the first array: --shard $SLURM_ARRAY_TASK_ID/n"
+        )

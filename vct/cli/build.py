@@ -76,7 +76,7 @@ def build(
     ] = False,
 ) -> None:
     """Build a cohort. To resume a stopped build, run the same command again."""
-    from vct.build import Shard, build_cohort, plan_cohort
+    from vct.build import Shard, build_cohort, how_to_go_on, plan_cohort
 
     part = Shard.parse(shard, os.environ) if shard else None
     request: dict[str, Any] = {
@@ -104,7 +104,8 @@ def build(
     try:
         follow(running, quiet=quiet)
     except KeyboardInterrupt:
-        say("Stopped. Finished subjects are kept: run the same command again to go on.")
+        again = how_to_go_on(on_existing)
+        say(f"Stopped. Finished subjects are kept: {again} to go on.")
         raise typer.Exit(EXIT_INTERRUPTED) from None
     if part:
         say(f"Shard {shard} is done. After the last one: vct finish {out}")
@@ -116,7 +117,10 @@ def finish(
     out: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Folder of the shards.")
     ],
-    report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
+    report: Annotated[
+        bool | None,
+        typer.Option(help="Write report.html, or not; as the spec says by default."),
+    ] = None,
     quiet: Annotated[
         bool, typer.Option("-q", "--quiet", help="Show errors only.")
     ] = False,

@@ -1,9 +1,18 @@
 """The cohort as tables: what was written, where, with which hash."""
 
 from vct.manifest.histograms import read_shares
+from vct.manifest.partial import partial_beside, written_beside
 from vct.manifest.read import Cohort, load_cohort
 from vct.manifest.record import collect, read_subject_record, write_subject_record
-from vct.manifest.run import append_event, merge_runs, read_run, shard_name, write_run
+from vct.manifest.run import (
+    EVENTS_NAME,
+    append_event,
+    merge_runs,
+    read_run,
+    shard_name,
+    shards_there,
+    write_run,
+)
 from vct.manifest.schema import (
     IMAGES,
     INSTANCES,
@@ -16,6 +25,7 @@ from vct.manifest.schema import (
 from vct.manifest.write import write_table
 
 __all__ = [
+    "EVENTS_NAME",
     "IMAGES",
     "INSTANCES",
     "ORGANS",
@@ -28,11 +38,14 @@ __all__ = [
     "collect",
     "load_cohort",
     "merge_runs",
+    "partial_beside",
     "read_run",
     "read_shares",
     "read_subject_record",
     "shard_name",
+    "shards_there",
     "write_run",
     "write_subject_record",
     "write_table",
+    "written_beside",
 ]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vct.errors import CohortError
+from vct.manifest.partial import written_beside
 
 RUN_NAME = "run.json"
 EVENTS_NAME = "events.jsonl"
@@ -48,12 +49,9 @@ def write_run(path: Path, record: Mapping[str, Any]) -> None:
         its key.
     """
     _require_json(record, path.name)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(
-        json.dumps(record, indent=2, allow_nan=False, ensure_ascii=False) + "\n",
-        "utf-8",
-    )
-    partial.replace(path)
+    text = json.dumps(record, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    with written_beside(path) as partial:
+        partial.write_text(text, "utf-8")
 
 
 def read_run(path: Path) -> dict[str, Any]:
@@ -105,8 +103,9 @@ def append_event(out: Path, event: str, *, now: datetime, **fields: Any) -> None
 def merge_runs(out: Path) -> dict[str, Any]:
     """Merge the run records of shards (``run-<k>of<n>.json``) into ``run.json``.
 
-    Seconds and subjects are summed, the largest peak of memory is kept, and the
-    records themselves stand under ``shards``.
+    Seconds and subjects are summed, shares of subjects pooled, the largest peak of
+    memory is kept, and the records themselves stand under ``shards``. A shard to which
+    no subject fell loaded no model and agrees with all others.
 
     Raises
     ------
@@ -115,48 +114,62 @@ def merge_runs(out: Path) -> dict[str, Any]:
         seeds or with different numerics.
     """
     runs = _read_shards(out)
-    first = runs[0]
-    for number, run in enumerate(runs[1:], start=2):
-        for key in _SHARED:
-            if run.get(key) != first.get(key):
-                raise CohortError(
-                    f"{out}: shard {number} of {len(runs)} was built with {key} "
-                    f"{run.get(key)!r}, shard 1 with {first.get(key)!r}. Build the "
-                    "shards of one cohort with one spec and the same options."
-                )
     merged = {
-        **first,
+        **_shared_record(out, runs),
         "started": min(run["started"] for run in runs),
         "finished": max(run["finished"] for run in runs),
         "seconds": _summed([run.get("seconds", {}) for run in runs]),
         "peak_memory_bytes": max(run.get("peak_memory_bytes") or 0 for run in runs),
         "n_subjects": sum(run["n_subjects"] for run in runs),
+        "share_outside_model_range": _pooled_shares(runs),
         "shards": runs,
     }
     write_run(out / RUN_NAME, merged)
     return merged
 
 
-def _read_shards(out: Path) -> list[dict[str, Any]]:
-    """Run records of all shards, in order."""
-    found = sorted(
-        (int(m[2]), int(m[1]))
+def _shared_record(out: Path, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Record of the first shard that has subjects, with which all others agree."""
+    built = {n: run for n, run in enumerate(runs, start=1) if run["n_subjects"]}
+    if not built:
+        raise CohortError(f"{out}: no shard has built a subject. Build them first.")
+    first, record = next(iter(built.items()))
+    for number, run in built.items():
+        for key in _SHARED:
+            if run.get(key) != record.get(key):
+                raise CohortError(
+                    f"{out}: shard {number} of {len(runs)} was built with {key} "
+                    f"{run.get(key)!r}, shard {first} with {record.get(key)!r}. Build "
+                    "the shards of one cohort with one spec and the same options."
+                )
+    return record
+
+
+def shards_there(out: Path) -> list[tuple[int, int]]:
+    """Number and count of every shard that has a run record."""
+    return sorted(
+        (int(m[1]), int(m[2]))
         for p in out.glob("run-*of*.json")
         if (m := re.fullmatch(r"run-(\d+)of(\d+)\.json", p.name))
     )
+
+
+def _read_shards(out: Path) -> list[dict[str, Any]]:
+    """Run records of all shards, in order."""
+    found = shards_there(out)
     if not found:
         raise CohortError(
             f"{out}: no run-<k>of<n>.json here. Build shards with "
             "'vct build --shard k/n' into this folder first."
         )
-    totals = sorted({n for n, _ in found})
+    totals = sorted({n for _, n in found})
     if len(totals) > 1:
         raise CohortError(
             f"{out}: shards of {' and of '.join(map(str, totals))} lie together. "
             "Keep the run records of one division only."
         )
     n = totals[0]
-    absent = sorted(set(range(1, n + 1)) - {k for _, k in found})
+    absent = sorted(set(range(1, n + 1)) - {k for k, _ in found})
     if absent:
         names = ", ".join(shard_name(k, n) for k in absent)
         raise CohortError(
@@ -170,6 +183,16 @@ def _summed(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Seconds by stage, summed over shards."""
     names = dict.fromkeys(name for part in parts for name in part)
     return {name: sum(part.get(name) or 0.0 for part in parts) for name in names}
+
+
+def _pooled_shares(runs: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Share of all shards' subjects outside each range of the model, 0 to 1."""
+    total = sum(run["n_subjects"] for run in runs)
+    pooled: dict[str, float] = {}
+    for run in runs:
+        for name, share in run.get("share_outside_model_range", {}).items():
+            pooled[name] = pooled.get(name, 0.0) + share * run["n_subjects"] / total
+    return pooled
 
 
 def plain(value: Any) -> Any:

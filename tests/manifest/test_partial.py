@@ -1,0 +1,44 @@
+"""A file is whole or not there, whoever writes it at the same time."""
+
+import pytest
+
+from vct.manifest import partial_beside, written_beside
+
+
+def test_a_file_appears_when_its_block_ends(tmp_path):
+    path = tmp_path / "run.json"
+    with written_beside(path) as partial:
+        partial.write_text("whole")
+        assert not path.exists()
+    assert path.read_text() == "whole"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_failure_leaves_what_was_there(tmp_path):
+    path = tmp_path / "run.json"
+    path.write_text("before")
+
+    def fail() -> None:
+        with written_beside(path) as partial:
+            partial.write_text("half")
+            raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        fail()
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path):
+    path = tmp_path / ".build.json"
+    with written_beside(path) as one, written_beside(path) as other:
+        one.write_text("one")
+        other.write_text("other")
+    assert path.read_text() == "one"  # whose block ended last
+
+
+def test_partial_names_are_hidden_and_beside_the_file(tmp_path):
+    for name in ("run.json", ".build.json"):
+        partial = partial_beside(tmp_path / name)
+        assert partial.parent == tmp_path
+        assert partial.name.startswith(f".{name.lstrip('.')}.")

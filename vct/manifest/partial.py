@@ -1,0 +1,34 @@
+"""Files that appear whole: written beside their place, then renamed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+
+def partial_beside(path: Path) -> Path:
+    """Name beside a file's place, to write it under.
+
+    Shards on several machines write into one folder, where process numbers and
+    names of machines may repeat; this name does not.
+    """
+    return path.with_name(f".{path.name.lstrip('.')}.{uuid4().hex}.partial")
+
+
+@contextmanager
+def written_beside(path: Path) -> Iterator[Path]:
+    """Where to write a file; it takes its place when the block ends, if it ends well.
+
+    Examples
+    --------
+    ::
+
+        with written_beside(out / "cohort.yaml") as partial:
+            partial.write_bytes(spec_bytes)
+    """
+    partial = partial_beside(path)
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
