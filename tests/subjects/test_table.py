@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -13,6 +14,7 @@ from vct.spec import CohortSpec
 from vct.subjects import (
     COLUMNS,
     Subject,
+    differing_subjects,
     read_subjects,
     sample_subjects,
     share_outside,
@@ -72,6 +74,19 @@ def test_tables_that_cannot_be_read(tmp_path: Path) -> None:
     path.write_text("subject_id\nS0001\n")
     with pytest.raises(CohortError, match="lacks the column arm, stratum"):
         read_subjects(path)
+
+
+def test_who_differs_between_two_tables(subjects: pd.DataFrame) -> None:
+    names = list(subjects["subject_id"])
+    other = subjects.copy()
+    other["weight_kg"] = np.nextafter(other["weight_kg"], np.inf)
+    assert differing_subjects(subjects, other.iloc[::-1]) == []
+    other.loc[1, "weight_kg"] *= 1 + 1e-8
+    other.loc[2, "arm"] = "another"
+    other.loc[3, "attempt"] += 1
+    assert differing_subjects(subjects, other) == names[1:4]
+    assert differing_subjects(subjects, other.iloc[5:]) == names[:5]
+    assert differing_subjects(subjects.iloc[5:], other) == names[:5]
 
 
 def test_a_row_is_a_subject(subjects: pd.DataFrame) -> None:

@@ -1,6 +1,5 @@
 """Spec → cohort folder, one subject at a time; killed and rerun, it goes on."""
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -17,6 +16,7 @@ from vct.build.plan import Plan, plan_cohort
 from vct.build.record import cascade_identity, plan_identity, run_record
 from vct.build.shard import Shard
 from vct.build.study import check_studies, study_context
+from vct.build.who import agreed_subjects
 from vct.build.writing import WriteTask, write_one, writer_pool
 from vct.device import resolve_device
 from vct.errors import VctError
@@ -170,10 +170,11 @@ class Build:
         started, begin = self._now(), time.perf_counter()
         identity = plan_identity(self.plan, self._batch_size)
         claim(self.out, identity, self.plan.spec_bytes, self._options["on_existing"])
+        subjects = agreed_subjects(self.out, self.plan.subjects)
+        self.plan = replace(self.plan, subjects=subjects)
         kept = [s for s in self.plan.selected if finished(self.out, s)]
         remaining = [s for s in self.plan.selected if s not in set(kept)]
         self.plan.check_space(self.out, len(remaining))
-        self._write_subjects()
         self._event("build_started", kept=len(kept), remaining=len(remaining))
 
         for name in kept:
@@ -299,17 +300,6 @@ class Build:
 
         rows = self.plan.subjects.set_index("subject_id", drop=False)
         return [Subject.from_row(rows.loc[name]) for name in names]
-
-    def _write_subjects(self) -> None:
-        """The whole cohort's table, whatever is selected; renamed when complete."""
-        from vct.subjects import write_subjects
-
-        path = self.out / "subjects.parquet"
-        if path.is_file():
-            return
-        partial = self.out / f".subjects.{os.getpid()}.parquet"
-        write_subjects(self.plan.subjects, partial)
-        partial.replace(path)
 
     def _folder(self, subject_id: str) -> Path:
         return self.out / "dicom" / subject_id

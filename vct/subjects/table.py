@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = "1"
 
+# Numbers this close, relatively, are one number drawn on two CPUs: NumPy's kernels for
+# them differ in the last bit, 1e-16, and a sum of such steps stays far below.
+SAME = 1e-9
+
 
 COLUMNS: dict[str, Column] = {
     "subject_id": Column("string", "", "Subject: Patient ID (0010,0020)"),
@@ -156,6 +160,28 @@ def read_subjects(path: str | Path) -> "pd.DataFrame":
     if absent:
         raise CohortError(f"{path}: lacks the column {', '.join(absent)}")
     return df
+
+
+def differing_subjects(one: "pd.DataFrame", other: "pd.DataFrame") -> list[str]:
+    """Subjects of whom two tables do not say the same, or whom only one of them has.
+
+    Numbers may differ by ``SAME``: the last bit of a drawn one depends on the CPU.
+    Columns that only one table has are not compared.
+    """
+    a, b = (df.set_index("subject_id") for df in (one, other))
+    names = a.index.union(b.index)
+    a, b = a.reindex(names), b.reindex(names)
+    differ = ~(names.isin(one["subject_id"]) & names.isin(other["subject_id"]))
+    for name in (column for column in a if column in b):
+        if COLUMNS[str(name)].type == "string":
+            # As objects: a category and a string of one name are the same.
+            left, right = (df[name].astype(object) for df in (a, b))
+            same = ((left == right) | (left.isna() & right.isna())).to_numpy(bool)
+        else:
+            left, right = (df[name].to_numpy(float) for df in (a, b))
+            same = np.isclose(left, right, rtol=SAME, atol=0, equal_nan=True)
+        differ |= ~same
+    return [str(name) for name in names[differ]]
 
 
 def share_outside(

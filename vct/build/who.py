@@ -1,0 +1,65 @@
+"""Whose cohort a folder is: one table of subjects, written once, for all its builds."""
+
+import os
+import platform
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vct.errors import CohortError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SHOWN = 5  # subjects in a message
+
+
+def agreed_subjects(out: Path, planned: "pd.DataFrame") -> "pd.DataFrame":
+    """Table of a cohort folder: the planned one, written unless one is there.
+
+    A build that goes on takes the numbers that are there, so that one begun on another
+    CPU, where drawn numbers differ in the last bit, stays one cohort.
+
+    Raises
+    ------
+    CohortError
+        If the table that is there is of other subjects.
+    """
+    from vct.subjects import differing_subjects, read_subjects
+
+    path = out / "subjects.parquet"
+    if _write_once(planned, path):
+        return planned
+    there = read_subjects(path)
+    differ = differing_subjects(there, planned)
+    if differ:
+        more = f" and {len(differ) - _SHOWN} more" if len(differ) > _SHOWN else ""
+        raise CohortError(
+            f"{out} was begun with other subjects: {', '.join(differ[:_SHOWN])}{more} "
+            f"differ from {path.name} there. Give the same table of subjects to "
+            "resume, choose another folder with -o, or replace it with "
+            "'--on-existing overwrite'."
+        )
+    return there
+
+
+def _write_once(subjects: "pd.DataFrame", path: Path) -> bool:
+    """Write the table unless it exists; of shards that begin together one does."""
+    from vct.subjects import write_subjects
+
+    if path.is_file():
+        return False
+    who = f"{platform.node()}.{os.getpid()}"
+    partial = path.with_name(f".subjects.{who}.partial.parquet")
+    write_subjects(subjects, partial)
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links
+        if path.exists():
+            return False
+        shutil.copyfile(partial, path)
+    finally:
+        partial.unlink()
+    return True
