@@ -1,5 +1,6 @@
 """What the DICOM headers of a subject say of cohort, protocol and model."""
 
+import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,19 @@ if TYPE_CHECKING:
     from vct.dicom import StudyContext
     from vct.subjects import Subject
 
+# All that is known of a subject but what follows from the rest.
+_WHO = (
+    "arm",
+    "diagnosis",
+    "sex",
+    "age_years",
+    "height_m",
+    "bmi_kg_m2",
+    "weight_kg",
+    "injected_mbq",
+    "uptake_min",
+)
+
 
 def study_context(plan: Plan, subject: "Subject") -> "StudyContext":
     """Context of one subject's study; depends on the spec and the model only."""
@@ -19,7 +33,7 @@ def study_context(plan: Plan, subject: "Subject") -> "StudyContext":
     spec, card = plan.spec, plan.card
     return StudyContext(
         cohort=spec.name,
-        cohort_uid_root=uid_root(plan),
+        uid_root=uid_root(plan, subject),
         seed=spec.seed,
         reference_date=spec.reference_date,
         study_time="10:00:00",
@@ -46,10 +60,11 @@ def check_studies(plan: Plan, subjects: Iterable["Subject"]) -> None:
         check_study(subject, study_context(plan, subject))
 
 
-def uid_root(plan: Plan) -> str:
-    """Name from which all UIDs of a cohort derive.
+def uid_root(plan: Plan, subject: "Subject") -> str:
+    """Name from which all UIDs of a subject's study derive.
 
-    Two builds share it exactly when they write the same bytes on the same device.
+    Two builds share it exactly when they write the same files on the same device. The
+    subject is part of it: with fixed subjects, the spec only names their table.
     """
     return "/".join(
         (
@@ -57,5 +72,17 @@ def uid_root(plan: Plan) -> str:
             sha256_of_bytes(plan.spec_bytes),
             str(plan.spec.seed),
             plan.card.sha256,
+            "header only" if plan.spec.protocol.header_only else "as trained",
+            json.dumps([_told(subject, name) for name in _WHO]),
         )
     )
+
+
+def _told(subject: "Subject", name: str) -> str:
+    """A subject's value, of a number nine digits.
+
+    As many as the header's dose has, and far from the last bit of a drawn number, which
+    depends on the CPU.
+    """
+    value = getattr(subject, name)
+    return value if isinstance(value, str) else f"{value:.9g}"

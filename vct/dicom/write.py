@@ -64,7 +64,7 @@ def write_subject(
     check_images(images)
     timing = pet_timing(subject, study)
     factor = timing.bq_ml_per_suv(written_weight_kg(subject))
-    uids = StudyUids(study.cohort_uid_root, subject.subject_id)
+    uids = StudyUids(study.uid_root, subject.subject_id)
     out = _Folder(folder, subject.subject_id, images.grid, uids)
 
     shared = ct_shared(images, subject, study, uids)
