@@ -175,12 +175,12 @@ def differing_subjects(one: "pd.DataFrame", other: "pd.DataFrame") -> list[str]:
     for name in (column for column in a if column in b):
         if COLUMNS[str(name)].type == "string":
             # As objects: a category and a string of one name are the same.
-            left, right = (df[name].astype(object) for df in (a, b))
-            same = ((left == right) | (left.isna() & right.isna())).to_numpy(bool)
+            texts = [df[name].astype(object) for df in (a, b)]
+            absent = texts[0].isna() & texts[1].isna()
+            differ |= ~((texts[0] == texts[1]) | absent).to_numpy(bool)
         else:
-            left, right = (df[name].to_numpy(float) for df in (a, b))
-            same = np.isclose(left, right, rtol=SAME, atol=0, equal_nan=True)
-        differ |= ~same
+            x, y = (df[name].to_numpy(float) for df in (a, b))
+            differ |= ~np.isclose(x, y, rtol=SAME, atol=0, equal_nan=True)
     return [str(name) for name in names[differ]]
 
 
