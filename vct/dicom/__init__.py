@@ -5,9 +5,10 @@
 ``docs/reference/dicom.md``.
 """
 
+from vct.dicom.check import check_study
 from vct.dicom.read import read_series
 from vct.dicom.records import InstanceRecord, SeriesRecord, StudyContext
-from vct.dicom.write import check_study, write_subject
+from vct.dicom.write import write_subject
 
 __all__ = [
     "InstanceRecord",

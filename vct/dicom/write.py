@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydicom import config
 from pydicom.dataset import Dataset
 
-from vct.dicom.check import check_images, check_subject
+from vct.dicom.check import check_images, check_study
 from vct.dicom.ct import ct_shared, ct_slices
 from vct.dicom.encode import Template, whole_file
 from vct.dicom.pet import pet_shared, pet_slices
@@ -25,18 +25,6 @@ if TYPE_CHECKING:
     from vct.volume import StoredImages
 
 _UNITS: dict[Modality, str] = {"CT": "HU", "PT": "BQML", "SEG": "label"}
-
-
-def check_study(subject: "Subject", study: StudyContext) -> None:
-    """Refuse, before anything is generated, a subject whom no reader could use.
-
-    Raises
-    ------
-    SpecError
-        If sex, a number or the times of the scan do not allow SUV.
-    """
-    check_subject(subject)
-    pet_timing(subject, study)
 
 
 def write_subject(
