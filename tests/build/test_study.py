@@ -37,7 +37,7 @@ def test_the_context_says_what_spec_and_card_say(tmp_path: Path, model: Path) ->
     assert study.start.isoformat() == "2025-01-15T10:00:00"
     assert study.trained_on == "Nothing: random weights for tests."
     assert study.arm == subjects[0].arm
-    check_studies(plan, subjects)
+    check_studies(plan.spec, plan.card, subjects)
 
 
 def root(plan: Plan, name: str = "S0001") -> str:
@@ -114,11 +114,11 @@ def test_a_protocol_that_no_reader_follows(
 ) -> None:
     plan, subjects = a_plan(tmp_path, model, protocol)
     with pytest.raises(SpecError, match=message):
-        check_studies(plan, subjects)
+        check_studies(plan.spec, plan.card, subjects)
 
 
 def test_a_subject_without_a_sex_that_readers_know(tmp_path: Path, model: Path) -> None:
     plan, subjects = a_plan(tmp_path, model)
     subjects[2] = dataclasses.replace(subjects[2], sex="O")
     with pytest.raises(SpecError, match="subject S0003: sex is 'O'"):
-        check_studies(plan, subjects)
+        check_studies(plan.spec, plan.card, subjects)

@@ -14,8 +14,10 @@ from vct.spec import CohortSpec
 from vct.subjects import (
     COLUMNS,
     Subject,
+    as_subjects,
     differing_subjects,
     read_subjects,
+    sample_columns,
     sample_subjects,
     share_outside,
     subject_ids,
@@ -98,6 +100,12 @@ def test_a_row_is_a_subject(subjects: pd.DataFrame) -> None:
     assert type(from_series.age_years) is float
 
 
+def test_drawn_columns_are_the_rows_of_the_table(subjects: pd.DataFrame) -> None:
+    columns, _ = sample_columns(CohortSpec.model_validate(spec_data()))
+    rows = [Subject.from_row(row) for row in subjects.itertuples()]
+    assert list(as_subjects(columns)) == rows
+
+
 def test_names_have_equal_width() -> None:
     assert subject_ids(3) == ["S0001", "S0002", "S0003"]
     assert {len(name) for name in subject_ids(12_345)} == {6}
@@ -108,6 +116,15 @@ def test_the_share_outside_counts_both_sides() -> None:
     assert share_outside(df, {"age_years": (18, 90), "other": (0, 1)}) == {
         "age_years": 0.5
     }
+
+
+def test_nobody_without_a_number_is_inside() -> None:
+    assert (
+        share_outside({"height_m": np.array([1.7, np.nan])}, {"height_m": (1, 2)})[
+            "height_m"
+        ]
+        == 0.5
+    )
 
 
 @pytest.mark.skipif(not PAGE.is_file(), reason="docs are not beside the tests")

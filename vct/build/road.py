@@ -15,7 +15,7 @@ from vct.build.folder import OnExisting, agree, claim, finished, read_identity
 from vct.build.plan import Plan, plan_cohort
 from vct.build.record import cascade_identity, plan_identity, run_record
 from vct.build.shard import Shard
-from vct.build.study import check_studies, study_context
+from vct.build.study import study_context
 from vct.build.who import agreed_subjects
 from vct.build.writing import WriteTask, write_one, writer_pool
 from vct.device import resolve_device
@@ -151,7 +151,6 @@ class Build:
     ) -> None:
         plan.check_request()
         self.plan = plan
-        check_studies(plan, self._subjects(list(plan.selected)))
         self.out = out
         self.findings: list[Finding] = []
         self._batch_size = batch_size
@@ -222,7 +221,7 @@ class Build:
 
         sampler = self.plan.spec.model.sampler
         return cascade.generate(
-            self._subjects(names),
+            self.plan.people(names),
             seed=self.plan.spec.seed,
             batch_size=batch_size,
             sampler=SamplerOptions(
@@ -294,12 +293,6 @@ class Build:
             study=study_context(self.plan, subject),
             preview=output.previews,
         )
-
-    def _subjects(self, names: list[str]) -> "list[Subject]":
-        from vct.subjects import Subject
-
-        rows = self.plan.subjects.set_index("subject_id", drop=False)
-        return [Subject.from_row(rows.loc[name]) for name in names]
 
     def _folder(self, subject_id: str) -> Path:
         return self.out / "dicom" / subject_id

@@ -5,11 +5,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import vct
-from vct.build.plan import Plan
 from vct.provenance import sha256_of_bytes
 
 if TYPE_CHECKING:
+    from vct.build.plan import Plan
     from vct.dicom import StudyContext
+    from vct.models import ModelCard
+    from vct.spec import CohortSpec
     from vct.subjects import Subject
 
 # All that is known of a subject but what follows from the rest.
@@ -26,14 +28,35 @@ _WHO = (
 )
 
 
-def study_context(plan: Plan, subject: "Subject") -> "StudyContext":
+def study_context(plan: "Plan", subject: "Subject") -> "StudyContext":
     """Context of one subject's study; depends on the spec and the model only."""
+    return _context(plan.spec, plan.card, subject, uid_root(plan, subject))
+
+
+def check_studies(
+    spec: "CohortSpec", card: "ModelCard", subjects: Iterable["Subject"]
+) -> None:
+    """Refuse, before anything is generated, what DICOM headers cannot say.
+
+    Raises
+    ------
+    SpecError
+        If a subject, the scanner or the beds do not allow SUV to be read.
+    """
+    from vct.dicom import check_study
+
+    for subject in subjects:
+        check_study(subject, _context(spec, card, subject, uid_root=""))
+
+
+def _context(
+    spec: "CohortSpec", card: "ModelCard", subject: "Subject", uid_root: str
+) -> "StudyContext":
     from vct.dicom import StudyContext
 
-    spec, card = plan.spec, plan.card
     return StudyContext(
         cohort=spec.name,
-        uid_root=uid_root(plan, subject),
+        uid_root=uid_root,
         seed=spec.seed,
         reference_date=spec.reference_date,
         study_time="10:00:00",
@@ -46,21 +69,7 @@ def study_context(plan: Plan, subject: "Subject") -> "StudyContext":
     )
 
 
-def check_studies(plan: Plan, subjects: Iterable["Subject"]) -> None:
-    """Refuse, before anything is generated, what DICOM headers cannot say.
-
-    Raises
-    ------
-    SpecError
-        If a subject, the scanner or the beds do not allow SUV to be read.
-    """
-    from vct.dicom import check_study
-
-    for subject in subjects:
-        check_study(subject, study_context(plan, subject))
-
-
-def uid_root(plan: Plan, subject: "Subject") -> str:
+def uid_root(plan: "Plan", subject: "Subject") -> str:
     """Name from which all UIDs of a subject's study derive.
 
     Two builds share it exactly when they write the same files on the same device. The

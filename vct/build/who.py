@@ -1,10 +1,9 @@
 """Whose cohort a folder is: one table of subjects, written once, for all its builds."""
 
 import os
-import platform
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from vct.errors import CohortError
 
@@ -49,8 +48,7 @@ def _write_once(subjects: "pd.DataFrame", path: Path) -> bool:
 
     if path.is_file():
         return False
-    who = f"{platform.node()}.{os.getpid()}"
-    partial = path.with_name(f".subjects.{who}.partial.parquet")
+    partial = path.with_name(f".{path.name}.{uuid4().hex}.partial")
     write_subjects(subjects, partial)
     try:
         os.link(partial, path)
@@ -59,7 +57,7 @@ def _write_once(subjects: "pd.DataFrame", path: Path) -> bool:
     except OSError:  # a file system without hard links
         if path.exists():
             return False
-        shutil.copyfile(partial, path)
+        partial.replace(path)
     finally:
-        partial.unlink()
+        partial.unlink(missing_ok=True)
     return True

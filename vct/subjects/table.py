@@ -1,6 +1,6 @@
 """The table of subjects: its columns, one row as a value, and its files."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -96,6 +96,14 @@ def _series(values: NDArray, column: Column) -> Any:
     return pd.array(texts.astype(object), dtype="str").take(codes)
 
 
+def as_subjects(columns: Mapping[str, NDArray]) -> Iterator[Subject]:
+    """Rows of drawn columns; subjects without a name are numbered."""
+    names = columns.get("subject_id", subject_ids(len(columns["sex"])))
+    for i, name in enumerate(names):
+        row = {column: values[i] for column, values in columns.items()}
+        yield Subject.from_row({**row, "subject_id": name})
+
+
 def subject_ids(n: int) -> list[str]:
     """Names S0001 and so on, of equal width.
 
@@ -188,10 +196,13 @@ def share_outside(
     subjects: "pd.DataFrame | Mapping[str, NDArray]",
     ranges: Mapping[str, tuple[float, float]],
 ) -> dict[str, float]:
-    """Share of the subjects outside each range, 0 to 1; the ends are inside."""
+    """Share of the subjects outside each range, 0 to 1; the ends are inside.
+
+    NaN is outside.
+    """
     shares = {}
     for name, (low, high) in ranges.items():
         if name in subjects:
             x = np.asarray(subjects[name])
-            shares[name] = float(np.mean((x < low) | (x > high)))
+            shares[name] = float(np.mean(~((x >= low) & (x <= high))))
     return shares
