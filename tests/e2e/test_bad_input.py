@@ -224,10 +224,35 @@ def test_new_leaves_an_existing_file(
     assert path.read_text() == "mine"
 
 
-def test_new_brings_the_table_that_an_example_names(
+def new_gallery(path: Path) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["new", str(path), "--like", "gallery"])
+    assert ended.value.code == 0
+    assert load_spec(path).size == 6
+
+
+def test_new_brings_the_table_that_an_example_names(tmp_path: Path) -> None:
+    new_gallery(tmp_path / "mine.yaml")
+    new_gallery(tmp_path / "another.yaml")  # which shares the table
+
+
+def test_new_leaves_a_table_of_that_name(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["new", str(tmp_path / "mine.yaml"), "--like", "gallery"])
-    assert ended.value.code == 0
-    assert load_spec(tmp_path / "mine.yaml").size == 6
+    table = tmp_path / "gallery.csv"
+    table.write_text("mine")
+    code, told = fails(capsys, "new", tmp_path / "a.yaml", "--like", "gallery")
+    assert code == 1
+    assert "is not the table of this example; it is left as it is" in told
+    assert "in another folder" in told
+    assert table.read_text() == "mine"
+    assert not (tmp_path / "a.yaml").exists()
+
+
+def test_new_leaves_no_table_beside_a_file_it_leaves(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.yaml").write_text("mine")
+    code, _ = fails(capsys, "new", tmp_path / "a.yaml", "--like", "gallery")
+    assert code == 1
+    assert not (tmp_path / "gallery.csv").exists()

@@ -156,20 +156,37 @@ def new(
     from vct.spec import example, example_table
 
     text, table = example(like), example_table(like)
+    _require_new(path)
     if table is not None:
-        _write_new(path.parent / table.name, table.read_text("utf-8"))
-    _write_new(path, text)
+        _write_table(path.parent / table.name, table.read_text("utf-8"))
+    _write(path, text)
     say(f"Wrote {path}. Next: vct check {path}")
 
 
-def _write_new(path: Path, text: str) -> None:
+def _require_new(path: Path) -> None:
+    if path.exists():
+        raise VctError(f"{path} exists; it is left as it is. Name a new file.")
+
+
+def _write_table(path: Path, text: str) -> None:
+    """Write the table an example names, unless it is there from another such spec."""
+    try:
+        if path.read_text("utf-8") == text:
+            return
+    except (OSError, UnicodeDecodeError):
+        pass
+    if path.exists():
+        raise VctError(
+            f"{path} exists and is not the table of this example; it is left as it is. "
+            "Name a file in another folder."
+        )
+    _write(path, text)
+
+
+def _write(path: Path, text: str) -> None:
     """Write a file that must not exist yet."""
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
-    except FileExistsError:
-        raise VctError(
-            f"{path} exists; it is left as it is. Name a new file."
-        ) from None
     except OSError as error:
         raise VctError(f"{path}: cannot be written ({error.strerror})") from error
