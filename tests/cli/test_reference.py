@@ -11,8 +11,8 @@ from tests.cli.measured_boxes import ORGANS, prepared_boxes, write_masks
 from vct.autopet.prepared import PreparedFolder
 from vct.cli.main import main
 from vct.cli.organ_finder import FoundOrgans, MaskFiles, OrganFinder, choose_finder
-from vct.cli.reference import measure_reference
-from vct.errors import VctError
+from vct.cli.reference import _measured, _Work, measure_reference
+from vct.errors import EXIT_INTERRUPTED, VctError
 from vct.measured import SUV_BIN_EDGES
 from vct.validation.reference_file import read_reference
 
@@ -221,6 +221,49 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(boxes: Path, tmp_path: Path) ->
         notify=lambda text: None,
     )  # fmt: skip
     assert whole.read_bytes() == out.read_bytes()
+
+
+@dataclass
+class Noting:
+    """A finder that finds nothing and leaves a file for each study it was asked for."""
+
+    folder: Path
+    instrument: str = "nothing"
+
+    def find(self, prepared: PreparedFolder, name: str) -> FoundOrgans:
+        (self.folder / name).touch()
+        raise VctError("nothing is found")
+
+
+def test_a_stop_waits_for_no_study_that_has_not_begun(
+    boxes: Path, tmp_path: Path
+) -> None:
+    asked = tmp_path / "asked"
+    asked.mkdir()
+    work = _Work(boxes / "prepared", tmp_path, Noting(asked), "here", False)
+    measuring = _measured(work, [f"study-{n}" for n in range(8)], workers=2)
+    next(measuring)
+    measuring.close()
+    assert len(list(asked.iterdir())) <= 3
+
+
+def test_ctrl_c_says_that_what_was_measured_is_kept(
+    boxes: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vct.cli.reference.measure_reference", interrupted)
+    with pytest.raises(SystemExit) as end:
+        main(
+            ["autopet", "reference", str(boxes / "prepared"), "--device", "cpu",
+             "--masks", str(boxes / "masks"), "-o", str(tmp_path / "r.parquet")]
+        )  # fmt: skip
+    assert end.value.code == EXIT_INTERRUPTED
+    assert "Measured studies are kept" in capsys.readouterr().err
 
 
 def test_parts_of_another_instrument_are_not_mixed_in(

@@ -49,7 +49,7 @@ def a_study(**changes: Any) -> StudyContext:
     """Study of a cohort named ``witness``."""
     values: dict[str, Any] = {
         "cohort": "witness",
-        "cohort_uid_root": "0.1.0/spec/7/model",
+        "uid_root": "0.1.0/spec/7/model",
         "seed": 7,
         "reference_date": date(2025, 1, 15),
         "study_time": "10:00:00",

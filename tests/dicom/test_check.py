@@ -30,6 +30,25 @@ def test_a_subject_without_suv_is_refused(change: dict[str, Any], message: str) 
 
 
 @pytest.mark.parametrize(
+    ("cohort", "subject_id", "message"),
+    [
+        ("c" * 48, "A" * 16, "its Patient ID would be 'c"),
+        ("c" * 64, "A" * 16, "65 characters; DICOM holds 64. Shorten its subject_id to "
+         "15, or the cohort's name."),
+        ("c", "A" * 61, "its Patient's Name would be 'VCT^A"),
+    ],
+)  # fmt: skip
+def test_a_name_that_no_header_holds_is_refused(
+    cohort: str, subject_id: str, message: str
+) -> None:
+    with pytest.raises(SpecError, match=f"subject {subject_id}: ") as error:
+        check_study(Person(subject_id=subject_id), a_study(cohort=cohort))
+    assert message in str(error.value)
+    shorter = subject_id[:-1]
+    check_study(Person(subject_id=shorter), a_study(cohort=cohort))
+
+
+@pytest.mark.parametrize(
     ("name", "reason"),
     [
         ("Simulated scanner", "begins with 'SI'"),

@@ -183,7 +183,7 @@ def test_a_segmentation_by_the_first_list_says_so(tmp_path: Path) -> None:
 def test_subjects_and_cohorts_do_not_share_uids(folder: Path, tmp_path: Path) -> None:
     other = Person(subject_id="S0002")
     write_subject(some_images(), other, a_study(), tmp_path / "a")
-    again = a_study(cohort_uid_root="0.1.0/spec/8/model")
+    again = a_study(uid_root="0.1.0/spec/8/model")
     write_subject(some_images(), Person(), again, tmp_path / "b")
     studies = {
         headers(path, "CT")[0].StudyInstanceUID

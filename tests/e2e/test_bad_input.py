@@ -1,5 +1,6 @@
 """Each mistake: one clear message, the documented exit code, no traceback."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -45,25 +46,70 @@ def test_truncated_weights(
     assert "superres.safetensors is damaged or truncated" in told
 
 
+REFUSING = [("check",), ("build", "--dry-run"), ("build",)]
+
+
+@pytest.mark.parametrize("command", REFUSING)
 def test_subjects_outside_the_model(
-    capsys: pytest.CaptureFixture[str], write_spec: WriteSpec, tmp_path: Path
+    capsys: pytest.CaptureFixture[str],
+    write_spec: WriteSpec,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     spec = write_spec("low: 22, high: 30", "low: 44, high: 50")
-    code, told = fails(capsys, "build", spec, "-o", tmp_path / "out")
+    code, told = fails(capsys, *command, spec)
     assert code == 3
     assert "of the subjects have bmi_kg_m2 outside 17 to 45 of tiny" in told
     assert "--extrapolate" in told
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("command", REFUSING)
 def test_a_protocol_the_model_never_saw(
-    capsys: pytest.CaptureFixture[str], write_spec: WriteSpec, tmp_path: Path
+    capsys: pytest.CaptureFixture[str],
+    write_spec: WriteSpec,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     spec = write_spec("uptake_min: 60", "uptake_min: 120")
-    code, told = fails(capsys, "build", spec, "-o", tmp_path / "out")
+    code, told = fails(capsys, *command, spec)
     assert code == 3
     assert "uptake_min runs from 120 to 120, but tiny was trained at 50 to 75" in told
     assert "--header-only-protocol" in told
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", REFUSING)
+def test_a_scanner_that_readers_take_for_a_vendors(
+    capsys: pytest.CaptureFixture[str],
+    write_spec: WriteSpec,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    scanner = "scanner: {manufacturer: Siemens}"
+    spec = write_spec("uptake_min: 60", f"uptake_min: 60\n  {scanner}")
+    code, told = fails(capsys, *command, spec)
+    assert code == 2
+    assert "protocol.scanner.manufacturer: 'Siemens' begins with 'SI'" in told
+    assert not (tmp_path / "out").exists()
+
+
+def test_check_for_a_program_says_what_build_would_refuse(
+    capsys: pytest.CaptureFixture[str], write_spec: WriteSpec
+) -> None:
+    spec = write_spec("uptake_min: 60", "uptake_min: 120")
+    with pytest.raises(SystemExit) as ended:
+        main(["check", "--json", str(spec)])
+    assert ended.value.code == 3
+    told = json.loads(capsys.readouterr().out)
+    assert told["valid"] is False
+    assert told["protocol_outside_model"][0].startswith("protocol: uptake_min runs")
 
 
 def test_a_folder_of_another_spec(
@@ -178,10 +224,35 @@ def test_new_leaves_an_existing_file(
     assert path.read_text() == "mine"
 
 
-def test_new_brings_the_table_that_an_example_names(
+def new_gallery(path: Path) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["new", str(path), "--like", "gallery"])
+    assert ended.value.code == 0
+    assert load_spec(path).size == 6
+
+
+def test_new_brings_the_table_that_an_example_names(tmp_path: Path) -> None:
+    new_gallery(tmp_path / "mine.yaml")
+    new_gallery(tmp_path / "another.yaml")  # which shares the table
+
+
+def test_new_leaves_a_table_of_that_name(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["new", str(tmp_path / "mine.yaml"), "--like", "gallery"])
-    assert ended.value.code == 0
-    assert load_spec(tmp_path / "mine.yaml").size == 6
+    table = tmp_path / "gallery.csv"
+    table.write_text("mine")
+    code, told = fails(capsys, "new", tmp_path / "a.yaml", "--like", "gallery")
+    assert code == 1
+    assert "is not the table of this example; it is left as it is" in told
+    assert "in another folder" in told
+    assert table.read_text() == "mine"
+    assert not (tmp_path / "a.yaml").exists()
+
+
+def test_new_leaves_no_table_beside_a_file_it_leaves(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.yaml").write_text("mine")
+    code, _ = fails(capsys, "new", tmp_path / "a.yaml", "--like", "gallery")
+    assert code == 1
+    assert not (tmp_path / "gallery.csv").exists()

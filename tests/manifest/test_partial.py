@@ -2,7 +2,7 @@
 
 import pytest
 
-from vct.manifest import partial_beside, written_beside
+from vct.manifest import partial_beside, written_beside, written_once
 
 
 def test_a_file_appears_when_its_block_ends(tmp_path):
@@ -42,3 +42,23 @@ def test_partial_names_are_hidden_and_beside_the_file(tmp_path):
         partial = partial_beside(tmp_path / name)
         assert partial.parent == tmp_path
         assert partial.name.startswith(f".{name.lstrip('.')}.")
+
+
+def test_the_first_to_write_once_does_and_the_next_finds_it(tmp_path):
+    path = tmp_path / "subjects.parquet"
+    assert written_once(path, lambda partial: partial.write_text("first"))
+    assert not written_once(path, lambda partial: partial.write_text("second"))
+    assert path.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_who_is_overtaken_while_writing_takes_what_is_there(tmp_path):
+    path = tmp_path / "subjects.parquet"
+
+    def overtaken(partial):
+        path.write_text("the other's")
+        partial.write_text("mine")
+
+    assert not written_once(path, overtaken)
+    assert path.read_text() == "the other's"
+    assert list(tmp_path.iterdir()) == [path]

@@ -163,6 +163,20 @@ def test_the_page_says_what_it_must(pages, kind):
     assert not re.search(r"(?<!never )validated", text, re.IGNORECASE)
 
 
+@pytest.mark.parametrize("kind", ["page", "compared_page"])
+def test_limits_are_those_of_the_built_in_references(pages, kind):
+    _, text = pages[kind]
+    assert "of no built-in reference: those were measured with TotalSegmentator" in text
+    assert "by sex, hedyPET&#39;s also by sex and age band" in text
+
+
+def test_only_the_built_in_references_are_what_the_phantoms_were_fitted_to(pages):
+    claim = "Agreement with the built-in references is calibrated"
+    assert claim in pages["page"][1]
+    assert claim in pages["old_page"][1]
+    assert claim not in pages["compared_page"][1]
+
+
 def test_without_a_named_reference_nothing_is_judged_and_the_page_says_so(pages):
     assert "No reference was named" in pages["page"][1]
     assert "No published histogram" in pages["page"][1]

@@ -49,6 +49,7 @@ def test_a_spec_survives_its_own_dump(distribution: Any) -> None:
     assert low <= high
 
 
+_BELOW_ZERO = {"kind": "normal", "mean": -60, "sd": 5}
 POPULATION = {"sex": "F", "age_years": 50, "bmi_kg_m2": 25}
 
 
@@ -83,6 +84,18 @@ def _rho(*rhos: float) -> dict[str, Any]:
         ({"reference_date": "soon"}, "date"),
         ({"reference_date": datetime.date(1, 1, 1)}, "between the years 1900 and 2200"),
         (_population(height_m=170), "height_m reaches 170; it is in meters"),
+        (
+            _population(height_m={"kind": "lognormal", "mean": 170, "sd": 8}),
+            "height_m lies between 128 and 225; it is in meters",
+        ),
+        (
+            _population(
+                bmi_kg_m2={
+                    "by_sex": {"F": 25, "M": {"kind": "normal", "mean": 3, "sd": 0.5}}
+                }
+            ),
+            "bmi_kg_m2 lies between 0 and 6; it is in kg/m²",
+        ),
         (_population(age_years=-3), "age_years reaches -3"),
         (
             _population(age_years={"by_age": [{"draw": 3}]}),
@@ -108,6 +121,10 @@ def _rho(*rhos: float) -> dict[str, Any]:
             "the correlation of age_years and height_m is given twice",
         ),
         ({"protocol": {"uptake_min": 60}}, "give injected_mbq or injected_mbq_per_kg"),
+        (
+            {"protocol": {"injected_mbq": 300, "uptake_min": _BELOW_ZERO}},
+            "uptake_min must be above 0",
+        ),
         (
             {"protocol": {"uptake_min": 0, "injected_mbq": 300}},
             "uptake_min must be above 0",

@@ -53,6 +53,7 @@ def test_the_size_is_that_of_the_table(tmp_path: Path) -> None:
         ("A2", "a1", "subject_id 'a1' stands in rows 1 and 2"),
         ("A2", "../A2", "subject_id must be letters, digits, '.', '_' or '-'"),
         ("A2", "", "subject_id must be letters, digits"),
+        ("A2", "A" * 61, "'.', '_' or '-', at most 60, in row 2"),
         (",27", "", "row 2 not of 5 columns as the header"),
         ("height_m", "sex", "the column sex is there twice"),
         ("A1,F,60,1.6,25\nA2,M,50,1.8,27\n", "", "it has no subjects"),

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -13,7 +14,10 @@ from vct.spec import CohortSpec
 from vct.subjects import (
     COLUMNS,
     Subject,
+    as_subjects,
+    differing_subjects,
     read_subjects,
+    sample_columns,
     sample_subjects,
     share_outside,
     subject_ids,
@@ -74,6 +78,19 @@ def test_tables_that_cannot_be_read(tmp_path: Path) -> None:
         read_subjects(path)
 
 
+def test_who_differs_between_two_tables(subjects: pd.DataFrame) -> None:
+    names = list(subjects["subject_id"])
+    other = subjects.copy()
+    other["weight_kg"] = np.nextafter(other["weight_kg"], np.inf)
+    assert differing_subjects(subjects, other.iloc[::-1]) == []
+    other.loc[1, "weight_kg"] *= 1 + 1e-8
+    other.loc[2, "arm"] = "another"
+    other.loc[3, "attempt"] += 1
+    assert differing_subjects(subjects, other) == names[1:4]
+    assert differing_subjects(subjects, other.iloc[5:]) == names[:5]
+    assert differing_subjects(subjects.iloc[5:], other) == names[:5]
+
+
 def test_a_row_is_a_subject(subjects: pd.DataFrame) -> None:
     from_series = Subject.from_row(subjects.iloc[3])
     from_tuple = Subject.from_row(next(subjects.iloc[3:4].itertuples()))
@@ -81,6 +98,12 @@ def test_a_row_is_a_subject(subjects: pd.DataFrame) -> None:
     assert from_series == from_tuple == from_dict
     assert from_series.subject_id == "S0004"
     assert type(from_series.age_years) is float
+
+
+def test_drawn_columns_are_the_rows_of_the_table(subjects: pd.DataFrame) -> None:
+    columns, _ = sample_columns(CohortSpec.model_validate(spec_data()))
+    rows = [Subject.from_row(row) for row in subjects.itertuples()]
+    assert list(as_subjects(columns)) == rows
 
 
 def test_names_have_equal_width() -> None:
@@ -93,6 +116,15 @@ def test_the_share_outside_counts_both_sides() -> None:
     assert share_outside(df, {"age_years": (18, 90), "other": (0, 1)}) == {
         "age_years": 0.5
     }
+
+
+def test_nobody_without_a_number_is_inside() -> None:
+    assert (
+        share_outside({"height_m": np.array([1.7, np.nan])}, {"height_m": (1, 2)})[
+            "height_m"
+        ]
+        == 0.5
+    )
 
 
 @pytest.mark.skipif(not PAGE.is_file(), reason="docs are not beside the tests")

@@ -131,3 +131,44 @@ def test_a_cohort_is_no_place_for_the_tables(cohorts: Path) -> None:
     a = str(cohorts / "a")
     assert run("compare", str(cohorts / "hot"), a, "-o", a) == 1
     assert not (cohorts / "a" / "validation").exists()
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "/proc/vct-out"])
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_compared(
+    cohorts: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+) -> None:
+    monkeypatch.setattr("vct.validation.compare_cohorts.compare_cohorts", None)
+    (tmp_path / "file").touch()
+    out = tmp_path / place
+    assert run("compare", str(cohorts / "hot"), str(cohorts / "a"), "-o", str(out)) == 1
+    assert f"{out}: cannot be written" in capsys.readouterr().err
+
+
+def test_a_disk_that_is_full_is_no_bug(
+    cohorts: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("vct.validation.comparison_tables.write_tables", full)
+    sides = str(cohorts / "hot"), str(cohorts / "a")
+    assert run("compare", *sides, "-o", str(tmp_path)) == 1
+    assert "cannot be written (No space left on device)" in capsys.readouterr().err
+
+
+def test_a_bound_of_everything_is_refused_before_anything_is_written(
+    cohorts: Path, tmp_path: Path
+) -> None:
+    sides = Side(cohorts / "hot"), Side(cohorts / "a")
+    with pytest.raises(CohortError, match="a bound of 100 % is none"):
+        compare_cohorts(*sides, bound_percent=100)
+    asked = "compare", str(sides[0].folder), str(sides[1].folder), "--bound", "100"
+    assert run(*asked, "-o", str(tmp_path / "out")) == 2
+    assert not (tmp_path / "out").exists()

@@ -110,6 +110,15 @@ def test_an_altered_subject_is_found():
     assert (finding.value, finding.verdict) == (1.0, "fail")
 
 
+def test_the_last_bit_of_another_cpu_is_no_difference():
+    planned = people(40, seed=1)
+    elsewhere = planned.copy()
+    for column in ("age_years", "height_m", "weight_kg"):
+        elsewhere[column] = np.nextafter(planned[column], np.inf)
+    found = findings(elsewhere, planned)
+    assert found["demographics/subjects/count"].verdict == "pass"
+
+
 def test_a_category_equals_its_string():
     planned = people(40, seed=1)
     drawn = planned.astype({"sex": "category", "arm": "category"})

@@ -166,12 +166,12 @@ def _collected(each: _Running) -> Ended:
 def _work_and_answer(work: Callable[[Any], Any], item: Any, answer: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     answer.send(tuple(_tried(work, item)))
     answer.close()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """A killed parent must not leave a process that works on."""
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -1,14 +1,13 @@
 """The cohort folder: claimed by one build's identity, resumed, never mixed."""
 
 import json
-import os
 import shutil
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Literal
 
 from vct.errors import CohortError
-from vct.manifest import partial_beside, write_run, written_beside
+from vct.manifest import write_run, written_beside, written_once
 
 OnExisting = Literal["resume", "fail", "overwrite"]
 
@@ -69,7 +68,8 @@ def claim(
         if on_existing == "overwrite":
             _remove_cohort(out)
     out.mkdir(parents=True, exist_ok=True)
-    if not _write_once(out / IDENTITY_NAME, identity):
+    path = out / IDENTITY_NAME
+    if not written_once(path, lambda partial: write_run(partial, identity)):
         agree(out, identity)
     if not (out / "cohort.yaml").is_file():
         with written_beside(out / "cohort.yaml") as partial:
@@ -143,23 +143,6 @@ def how_to_go_on(on_existing: OnExisting) -> str:
 def finished(out: Path, subject_id: str) -> bool:
     """Whether a subject is complete: finished means renamed."""
     return (out / "dicom" / subject_id).is_dir()
-
-
-def _write_once(path: Path, identity: dict[str, Any]) -> bool:
-    """Create the identity unless it exists; atomic between shards."""
-    partial = partial_beside(path)
-    write_run(partial, identity)
-    try:
-        os.link(partial, path)
-    except FileExistsError:
-        return False
-    except OSError:  # a file system without hard links
-        if path.exists():
-            return False
-        partial.replace(path)  # whole at once: another shard may be reading it
-    finally:
-        partial.unlink(missing_ok=True)
-    return True
 
 
 def _is_used(out: Path) -> bool:

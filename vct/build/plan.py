@@ -2,12 +2,16 @@
 
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vct.build.shard import Shard
+from vct.build.study import check_studies
 from vct.errors import ModelError, SpecError, VctError
 from vct.models import ModelCard, find_model
 
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from vct.spec import CohortSpec
+    from vct.subjects import Subject
 
 _HEADER_BYTES = 3_500  # one CT or PET file without its pixels
 _FIXED_BYTES = 500_000  # preview, subject.json, share of the report and the tables
@@ -61,37 +66,30 @@ class Plan:
         return len(self.selected)
 
     def check_request(self) -> None:
-        """Refuse what the model was not made for.
+        """Refuse what the model was not made for, or no header can say.
 
         Raises
         ------
         ModelError
-            If a subject, or the protocol, lies outside the card and the spec does
-            not say that this is meant.
+            As ``check_range``.
+        SpecError
+            As ``check_studies``.
         """
-        if any(self.outside.values()) and not self.spec.model.extrapolate:
-            raise ModelError(
-                f"{self.spec_path}: {self.describe_outside()}. "
-                "Truncate the population, or accept extrapolation with --extrapolate "
-                "(model.extrapolate: true)."
-            )
-        if self.protocol_outside and not self.spec.protocol.header_only:
-            raise ModelError(
-                f"{self.spec_path}: {'; '.join(self.protocol_outside)}. The pictures "
-                "would not change with it. Change the protocol, or write it into the "
-                "headers only, marked as such, with --header-only-protocol "
-                "(protocol.header_only: true)."
-            )
+        check_range(
+            self.spec_path, self.spec, self.card, self.outside, self.protocol_outside
+        )
+        check_studies(self.spec, self.card, self.people(self.selected))
+
+    def people(self, names: Sequence[str]) -> "list[Subject]":
+        """Subjects of these names."""
+        from vct.subjects import Subject
+
+        rows = self.subjects.set_index("subject_id", drop=False)
+        return [Subject.from_row(rows.loc[name]) for name in names]
 
     def describe_outside(self) -> str:
         """Share of the subjects outside each range of the model, in words."""
-        parts = [
-            f"{share:.1%} of the subjects have {name} outside "
-            f"{low:g} to {high:g} of {self.card.name}"
-            for name, (low, high) in self.card.ranges.items()
-            if (share := self.outside.get(name, 0.0)) > 0
-        ]
-        return "; ".join(parts) or f"every subject is inside {self.card.name}'s range"
+        return describe_outside(self.outside, self.card)
 
     def check_space(self, out: Path, n_subjects: int) -> None:
         """Refuse a build of ``n_subjects`` for which the disk has no room.
@@ -170,7 +168,7 @@ def plan_cohort(
         selected=tuple(selected),
         shard=shard,
         outside=share_outside(chosen, card.ranges) if len(chosen) else {},
-        protocol_outside=tuple(_protocol_outside(chosen, card)),
+        protocol_outside=protocol_outside(chosen, card),
         n_files=len(selected) * (2 * slices + int(spec.output.segmentation)),
         n_bytes=len(selected)
         * (6 * card.voxels + 2 * slices * _HEADER_BYTES + _FIXED_BYTES),
@@ -227,14 +225,17 @@ def _select(
     return shard.of(selected) if shard else selected
 
 
-def _protocol_outside(subjects: "pd.DataFrame", card: ModelCard) -> list[str]:
+def protocol_outside(
+    subjects: "pd.DataFrame | Mapping[str, NDArray]", card: ModelCard
+) -> tuple[str, ...]:
     """What of the protocol the card does not cover, one sentence each."""
-    if subjects.empty:
-        return []
-    drawn = {
-        "injected_mbq_per_kg": subjects["injected_mbq"] / subjects["weight_kg"],
-        "uptake_min": subjects["uptake_min"],
-    }
+    injected, weight_kg, uptake_min = (
+        np.asarray(subjects[name])
+        for name in ("injected_mbq", "weight_kg", "uptake_min")
+    )
+    if not len(uptake_min):
+        return ()
+    drawn = {"injected_mbq_per_kg": injected / weight_kg, "uptake_min": uptake_min}
     problems = []
     for name, values in drawn.items():
         low, high = getattr(card.protocol, name)
@@ -245,4 +246,50 @@ def _protocol_outside(subjects: "pd.DataFrame", card: ModelCard) -> list[str]:
                 f"{values.max():.3g}, but {card.name} was trained at "
                 f"{low:g} to {high:g}"
             )
-    return problems
+    return tuple(problems)
+
+
+def check_range(
+    spec_path: Path,
+    spec: "CohortSpec",
+    card: ModelCard,
+    outside: dict[str, float],
+    protocol_outside: Sequence[str],
+) -> None:
+    """Refuse what a model was not made for.
+
+    Parameters
+    ----------
+    outside, protocol_outside
+        As in ``Plan``.
+
+    Raises
+    ------
+    ModelError
+        If a subject, or the protocol, lies outside the card and the spec does not say
+        that this is meant.
+    """
+    if any(outside.values()) and not spec.model.extrapolate:
+        raise ModelError(
+            f"{spec_path}: {describe_outside(outside, card)}. "
+            "Truncate the population, or accept extrapolation with --extrapolate "
+            "(model.extrapolate: true)."
+        )
+    if protocol_outside and not spec.protocol.header_only:
+        raise ModelError(
+            f"{spec_path}: {'; '.join(protocol_outside)}. The pictures "
+            "would not change with it. Change the protocol, or write it into the "
+            "headers only, marked as such, with --header-only-protocol "
+            "(protocol.header_only: true)."
+        )
+
+
+def describe_outside(outside: dict[str, float], card: ModelCard) -> str:
+    """Share of the subjects outside each range of a model, in words."""
+    parts = [
+        f"{share:.1%} of the subjects have {name} outside "
+        f"{low:g} to {high:g} of {card.name}"
+        for name, (low, high) in card.ranges.items()
+        if (share := outside.get(name, 0.0)) > 0
+    ]
+    return "; ".join(parts) or f"every subject is inside {card.name}'s range"

@@ -28,7 +28,6 @@ def plan_identity(plan: Plan, batch_size: int | None) -> dict[str, Any]:
         "vct_version": vct.__version__,
         "spec_sha256": sha256_of_bytes(plan.spec_bytes),
         "seed": spec.seed,
-        "subjects_sha256": _table_sha256(plan),
         "model": {
             "name": plan.card.name,
             "version": plan.card.version,
@@ -113,9 +112,3 @@ def _record_before(path: Path) -> dict[str, Any]:
         return read_run(path) if path.is_file() else {}
     except CohortError:
         return {}
-
-
-def _table_sha256(plan: Plan) -> str:
-    """Hash of the subjects: a changed table of fixed subjects is another cohort."""
-    text = plan.subjects.to_csv(index=False, lineterminator="\n")
-    return sha256_of_bytes(text.encode())

@@ -15,11 +15,12 @@ from vct.build.folder import OnExisting, agree, claim, finished, read_identity
 from vct.build.plan import Plan, plan_cohort
 from vct.build.record import cascade_identity, plan_identity, run_record
 from vct.build.shard import Shard, require_division
-from vct.build.study import check_studies, study_context
+from vct.build.study import study_context
+from vct.build.who import agreed_subjects
 from vct.build.writing import WriteTask, write_one, writer_pool
 from vct.device import resolve_device
 from vct.errors import VctError
-from vct.manifest import append_event, shard_name, write_run, written_beside
+from vct.manifest import append_event, shard_name, write_run
 
 if TYPE_CHECKING:
     from vct.cascade import Cascade, GeneratedSubject
@@ -156,7 +157,6 @@ class Build:
     ) -> None:
         plan.check_request()
         self.plan = plan
-        check_studies(plan, self._subjects(list(plan.selected)))
         self.out = out
         self.findings: list[Finding] = []
         self._batch_size = batch_size
@@ -177,10 +177,11 @@ class Build:
         claim(self.out, identity, self.plan.spec_bytes, self._options["on_existing"])
         if self.plan.shard:
             require_division(self.out, self.plan.shard)
+        subjects = agreed_subjects(self.out, self.plan.subjects)
+        self.plan = replace(self.plan, subjects=subjects)
         kept = [s for s in self.plan.selected if finished(self.out, s)]
         remaining = [s for s in self.plan.selected if s not in set(kept)]
         self.plan.check_space(self.out, len(remaining))
-        self._write_subjects()
         self._event("build_started", kept=len(kept), remaining=len(remaining))
 
         for name in kept:
@@ -228,7 +229,7 @@ class Build:
 
         sampler = self.plan.spec.model.sampler
         return cascade.generate(
-            self._subjects(names),
+            self.plan.people(names),
             seed=self.plan.spec.seed,
             batch_size=batch_size,
             sampler=SamplerOptions(
@@ -298,22 +299,6 @@ class Build:
             study=study_context(self.plan, subject),
             preview=output.previews,
         )
-
-    def _subjects(self, names: list[str]) -> "list[Subject]":
-        from vct.subjects import Subject
-
-        rows = self.plan.subjects.set_index("subject_id", drop=False)
-        return [Subject.from_row(rows.loc[name]) for name in names]
-
-    def _write_subjects(self) -> None:
-        """The whole cohort's table, whatever is selected; renamed when complete."""
-        from vct.subjects import write_subjects
-
-        path = self.out / "subjects.parquet"
-        if path.is_file():
-            return
-        with written_beside(path) as partial:
-            write_subjects(self.plan.subjects, partial)
 
     def _folder(self, subject_id: str) -> Path:
         return self.out / "dicom" / subject_id

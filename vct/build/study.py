@@ -1,25 +1,62 @@
 """What the DICOM headers of a subject say of cohort, protocol and model."""
 
+import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import vct
-from vct.build.plan import Plan
 from vct.provenance import sha256_of_bytes
 
 if TYPE_CHECKING:
+    from vct.build.plan import Plan
     from vct.dicom import StudyContext
+    from vct.models import ModelCard
+    from vct.spec import CohortSpec
     from vct.subjects import Subject
 
+# All that is known of a subject but what follows from the rest.
+_WHO = (
+    "arm",
+    "diagnosis",
+    "sex",
+    "age_years",
+    "height_m",
+    "bmi_kg_m2",
+    "weight_kg",
+    "injected_mbq",
+    "uptake_min",
+)
 
-def study_context(plan: Plan, subject: "Subject") -> "StudyContext":
+
+def study_context(plan: "Plan", subject: "Subject") -> "StudyContext":
     """Context of one subject's study; depends on the spec and the model only."""
+    return _context(plan.spec, plan.card, subject, uid_root(plan, subject))
+
+
+def check_studies(
+    spec: "CohortSpec", card: "ModelCard", subjects: Iterable["Subject"]
+) -> None:
+    """Refuse, before anything is generated, what DICOM headers cannot say.
+
+    Raises
+    ------
+    SpecError
+        If a subject, the scanner or the beds do not allow SUV to be read.
+    """
+    from vct.dicom import check_study
+
+    for subject in subjects:
+        check_study(subject, _context(spec, card, subject, uid_root=""))
+
+
+def _context(
+    spec: "CohortSpec", card: "ModelCard", subject: "Subject", uid_root: str
+) -> "StudyContext":
     from vct.dicom import StudyContext
 
-    spec, card = plan.spec, plan.card
     return StudyContext(
         cohort=spec.name,
-        cohort_uid_root=uid_root(plan),
+        uid_root=uid_root,
         seed=spec.seed,
         reference_date=spec.reference_date,
         study_time="10:00:00",
@@ -32,24 +69,11 @@ def study_context(plan: Plan, subject: "Subject") -> "StudyContext":
     )
 
 
-def check_studies(plan: Plan, subjects: Iterable["Subject"]) -> None:
-    """Refuse, before anything is generated, what DICOM headers cannot say.
+def uid_root(plan: "Plan", subject: "Subject") -> str:
+    """Name from which all UIDs of a subject's study derive.
 
-    Raises
-    ------
-    SpecError
-        If a subject, the scanner or the beds do not allow SUV to be read.
-    """
-    from vct.dicom import check_study
-
-    for subject in subjects:
-        check_study(subject, study_context(plan, subject))
-
-
-def uid_root(plan: Plan) -> str:
-    """Name from which all UIDs of a cohort derive.
-
-    Two builds share it exactly when they write the same bytes on the same device.
+    Two builds share it exactly when they write the same files on the same device. The
+    subject is part of it: with fixed subjects, the spec only names their table.
     """
     return "/".join(
         (
@@ -57,5 +81,17 @@ def uid_root(plan: Plan) -> str:
             sha256_of_bytes(plan.spec_bytes),
             str(plan.spec.seed),
             plan.card.sha256,
+            "header only" if plan.spec.protocol.header_only else "as trained",
+            json.dumps([_told(subject, name) for name in _WHO]),
         )
     )
+
+
+def _told(subject: "Subject", name: str) -> str:
+    """A subject's value, of a number nine digits.
+
+    As many as the header's dose has, and far from the last bit of a drawn number, which
+    depends on the CPU.
+    """
+    value = getattr(subject, name)
+    return value if isinstance(value, str) else f"{value:.9g}"

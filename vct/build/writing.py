@@ -118,7 +118,7 @@ def _end_with_parent() -> None:
 
 def _warm() -> None:
     """Import what writing needs while the first subject is being generated."""
-    import vct.dicom
+    import vct.dicom.write
     import vct.manifest
     import vct.report  # noqa: F401
 

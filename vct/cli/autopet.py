@@ -183,9 +183,14 @@ def reference(
         device=resolve_device(device),
     )
     say(f"Organs by {finder.instrument}")
-    written = measure_reference(
-        folder, out, finder, split=split, workers=workers, notify=say
-    )
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        written = measure_reference(
+            folder, out, finder, split=split, workers=workers, notify=say
+        )
+    except KeyboardInterrupt:
+        say("Stopped. Measured studies are kept: run the same command again to go on.")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
     studies = written.rows["subject_id"].nunique()
     say(f"{studies} studies in {out}, {len(written.left_out)} left out")
 

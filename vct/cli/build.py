@@ -88,7 +88,9 @@ def build(
         "header_only_protocol": header_only_protocol,
     }
     if dry_run:
-        show(describe(plan_cohort(spec_path, **request), out))
+        plan = plan_cohort(spec_path, **request)
+        show(describe(plan, out))
+        plan.check_request()
         return
     signal.signal(signal.SIGTERM, _interrupt)  # what SLURM sends before it kills
     running = build_cohort(

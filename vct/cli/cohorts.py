@@ -2,12 +2,20 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vct.cli.console import say, show, show_json
 from vct.errors import VctError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from vct.models import ModelCard
+    from vct.spec import CohortSpec
 
 _SpecPath = Annotated[
     Path, typer.Argument(metavar="COHORT.YAML", help="The cohort's spec.")
@@ -30,7 +38,8 @@ def check(
     spec_path: _SpecPath,
     as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
 ) -> None:
-    """Check a spec and its model; every problem is named with its line."""
+    """Check a spec, its subjects and its model, as 'vct build' does."""
+    from vct.build.plan import protocol_outside
     from vct.models import find_model
     from vct.spec import load_spec
     from vct.subjects import sample_columns, share_outside
@@ -39,26 +48,68 @@ def check(
     card = find_model(spec.model.name)
     large = spec.size > _CHECKED_SUBJECTS and not spec.quotas
     people, _ = sample_columns(spec, size=_CHECKED_SUBJECTS if large else None)
-    outside = share_outside(people, card.ranges)
+    outside, protocol = (
+        share_outside(people, card.ranges),
+        protocol_outside(people, card),
+    )
+    refusal = _refusal(spec_path, spec, card, people, outside, protocol)
     if as_json:
         show_json(
             {
-                "valid": True,
+                "valid": refusal is None,
                 "name": spec.name,
                 "size": spec.size,
                 "seed": spec.seed,
                 "arms": [arm.name for arm in spec.arms],
                 "model": {"name": card.name, "version": card.version},
                 "share_outside_model_range": outside,
+                "protocol_outside_model": protocol,
             }
         )
-        return
-    show(f"{spec_path}: {spec.name}, {spec.size} subjects, seed {spec.seed}")
-    show(f"model {card.name} {card.version}: {card.summary}")
+    else:
+        show("\n".join(_checked(spec_path, spec, card, outside, protocol)))
+    if refusal is not None:
+        raise refusal
+
+
+def _refusal(
+    spec_path: Path,
+    spec: "CohortSpec",
+    card: "ModelCard",
+    people: "Mapping[str, NDArray]",
+    outside: dict[str, float],
+    protocol: "Sequence[str]",
+) -> VctError | None:
+    """What 'vct build' without options says to these people and this protocol."""
+    from vct.build.plan import check_range
+    from vct.build.study import check_studies
+    from vct.subjects import as_subjects
+
+    try:
+        check_studies(spec, card, as_subjects(people))
+        check_range(spec_path, spec, card, outside, protocol)
+    except VctError as error:
+        return error
+    return None
+
+
+def _checked(
+    spec_path: Path,
+    spec: "CohortSpec",
+    card: "ModelCard",
+    outside: dict[str, float],
+    protocol: "Sequence[str]",
+) -> list[str]:
+    """What ``vct check`` prints."""
     ranges = (f"{name} {low:g}-{high:g}" for name, (low, high) in card.ranges.items())
-    show(f"made for {', '.join(ranges)}")
     parts = [f"{share:.1%} by {name}" for name, share in outside.items() if share]
-    show(f"outside of that: {', '.join(parts) or 'nobody'}")
+    return [
+        f"{spec_path}: {spec.name}, {spec.size} subjects, seed {spec.seed}",
+        f"model {card.name} {card.version}: {card.summary}",
+        f"made for {', '.join(ranges)}",
+        f"outside of that: {', '.join(parts) or 'nobody'}",
+        *protocol,
+    ]
 
 
 def sample(
@@ -105,20 +156,37 @@ def new(
     from vct.spec import example, example_table
 
     text, table = example(like), example_table(like)
+    _require_new(path)
     if table is not None:
-        _write_new(path.parent / table.name, table.read_text("utf-8"))
-    _write_new(path, text)
+        _write_table(path.parent / table.name, table.read_text("utf-8"))
+    _write(path, text)
     say(f"Wrote {path}. Next: vct check {path}")
 
 
-def _write_new(path: Path, text: str) -> None:
+def _require_new(path: Path) -> None:
+    if path.exists():
+        raise VctError(f"{path} exists; it is left as it is. Name a new file.")
+
+
+def _write_table(path: Path, text: str) -> None:
+    """Write the table an example names, unless it is there from another such spec."""
+    try:
+        if path.read_text("utf-8") == text:
+            return
+    except (OSError, UnicodeDecodeError):
+        pass
+    if path.exists():
+        raise VctError(
+            f"{path} exists and is not the table of this example; it is left as it is. "
+            "Name a file in another folder."
+        )
+    _write(path, text)
+
+
+def _write(path: Path, text: str) -> None:
     """Write a file that must not exist yet."""
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
-    except FileExistsError:
-        raise VctError(
-            f"{path} exists; it is left as it is. Name a new file."
-        ) from None
     except OSError as error:
         raise VctError(f"{path}: cannot be written ({error.strerror})") from error

@@ -36,7 +36,7 @@ def compare(
     ] = None,
     bound: Annotated[
         float,
-        typer.Option(min=0.1, max=100, help="Bound of equivalence, % of B's mean."),
+        typer.Option(min=0.1, max=99, help="Bound of equivalence, % of B's mean."),
     ] = 5.0,
     any_instrument: Annotated[
         bool,
@@ -52,7 +52,7 @@ def compare(
     from vct.validation.compare_cohorts import Side, compare_cohorts
     from vct.validation.comparison_tables import write_tables
 
-    _check_out(out)
+    _make_folder(out)
     sides = Side(a, arm_a), Side(b, arm_b)
     tables = compare_cohorts(*sides, bound_percent=bound, any_instrument=any_instrument)
     if as_json:
@@ -60,10 +60,12 @@ def compare(
     else:
         show("\n".join(lines(tables, sides[0].name, sides[1].name)))
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        write_tables(out, tables)
         cohorts = [(side, load_cohort(side.folder)) for side in sides]
-        page = write_comparison(cohorts, tables, out, bound_percent=bound)
+        try:
+            write_tables(out, tables)
+            page = write_comparison(cohorts, tables, out, bound_percent=bound)
+        except OSError as error:
+            raise _unwritable(out, error) from error
         say(f"{page}; tables in {out / 'validation'}")
     if any(_failed(tables[name]).any() for name in ("comparisons", "slopes")):
         raise typer.Exit(EXIT_FINDINGS_FAILED)
@@ -137,9 +139,24 @@ def _records(tables: "dict[str, pd.DataFrame]") -> dict[str, list[dict]]:
     }
 
 
-def _check_out(out: Path | None) -> None:
-    if out is not None and (out / "cohort.yaml").exists():
+def _make_folder(out: Path | None) -> None:
+    """Folder for the page, before minutes are spent on what goes there."""
+    if out is None:
+        return
+    if (out / "cohort.yaml").exists():
         raise VctError(
             f"-o {out} is a cohort, whose own tables would be lost. Name another "
             "folder."
         )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(out, error) from error
+
+
+def _unwritable(out: Path, error: OSError) -> VctError:
+    where = error.filename or out
+    return VctError(
+        f"{where}: cannot be written ({error.strerror or error}). Name a folder that "
+        "you may write to with -o."
+    )

@@ -6,9 +6,12 @@ so that a stopped run goes on and one bad study loses nothing.
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+import signal
+import threading
+from collections.abc import Callable, Generator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import vct
 from vct.autopet.prepared import PreparedFolder
+from vct.autopet.processes import end_with_parent
 from vct.errors import VctError
 from vct.measured import SUV_BIN_EDGES
 from vct.validation.reference_file import (
@@ -73,11 +77,12 @@ def measure_reference(
         notify(f"{len(done)} of {len(names)} studies were measured before")
     left_out: dict[str, str] = {}
     missing = [name for name in names if name not in done]
-    for number, (name, reason) in enumerate(_measured(work, missing, workers), start=1):
-        told = f"left out: {reason}" if reason else "measured"
-        notify(f"{number + len(done)}/{len(names)} {name} {told}")
-        if reason:
-            left_out[name] = reason
+    with closing(_measured(work, missing, workers)) as measured:
+        for number, (name, reason) in enumerate(measured, start=1):
+            told = f"left out: {reason}" if reason else "measured"
+            notify(f"{number + len(done)}/{len(names)} {name} {told}")
+            if reason:
+                left_out[name] = reason
     reference = _merged(
         work, [name for name in names if name not in left_out], left_out
     )
@@ -126,22 +131,43 @@ def _is_measured(work: _Work, name: str) -> bool:
 
 def _measured(
     work: _Work, names: list[str], workers: int
-) -> Iterator[tuple[str, str | None]]:
+) -> Generator[tuple[str, str | None], None, None]:
     """Each study's name, and why it could not be measured."""
     if workers == 1:
         yield from (_measure_one(work, name) for name in names)
         return
     context = get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        futures = [pool.submit(_measure_one, work, name) for name in names]
+    running: set[Future[tuple[str, str | None]]] = set()
+    with ProcessPoolExecutor(workers, context, _begin_worker) as pool:
         try:
-            for future in as_completed(futures):
-                yield future.result()
+            for name in names:
+                # Nobody waits in a queue, which a stop would have to wait for.
+                if len(running) == workers:
+                    yield from _ended(running)
+                running.add(pool.submit(_measure_one, work, name))
+            while running:
+                yield from _ended(running)
         except BrokenProcessPool:
             raise VctError(
                 "A worker was killed, for lack of memory most likely. Run the same "
                 "line with fewer --workers: studies that were measured are kept."
             ) from None
+
+
+def _begin_worker() -> None:
+    """Leave Ctrl-C to the parent, finish the study under way, and end with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def _ended(
+    running: set[Future[tuple[str, str | None]]],
+) -> list[tuple[str, str | None]]:
+    """Wait for one study at least; all that have ended leave the set."""
+    done, _ = wait(running, return_when=FIRST_COMPLETED)
+    running -= done
+    return [future.result() for future in done]
 
 
 def _measure_one(work: _Work, name: str) -> tuple[str, str | None]:

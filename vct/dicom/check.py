@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vct.anatomy import LABEL_OF
+from vct.dicom.names import check_names
 from vct.errors import SpecError
 
 if TYPE_CHECKING:
+    from vct.dicom.records import StudyContext
     from vct.subjects import Subject
     from vct.volume import StoredImages
 
@@ -100,6 +102,22 @@ def check_subject(subject: "Subject") -> None:
                 f"subject {name}: {column} is {value}; expected {low:g} to {high:g} "
                 f"{unit}. Check the units in the population or the subjects file."
             )
+
+
+def check_study(subject: "Subject", study: "StudyContext") -> None:
+    """Refuse, before anything is generated, a subject whom no reader could use.
+
+    Raises
+    ------
+    SpecError
+        If a name is too long, or sex, a number or the times of the scan do not allow
+        SUV.
+    """
+    from vct.dicom.timing import pet_timing  # which needs the checks above
+
+    check_names(study.cohort, subject.subject_id)
+    check_subject(subject)
+    pet_timing(subject, study)
 
 
 def check_images(images: "StoredImages") -> None:

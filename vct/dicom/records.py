@@ -49,8 +49,8 @@ class StudyContext:
     ----------
     cohort
         Name in the spec.
-    cohort_uid_root
-        Name from which all UIDs derive; equal exactly for equal builds.
+    uid_root
+        Name from which all UIDs of the study derive; equal exactly for equal builds.
     reference_date, study_time
         Study date, and local time ``HH:MM:SS`` at which the CT begins.
     protocol
@@ -66,7 +66,7 @@ class StudyContext:
     """
 
     cohort: str
-    cohort_uid_root: str
+    uid_root: str
     seed: int
     reference_date: date
     study_time: str

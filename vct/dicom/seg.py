@@ -14,12 +14,12 @@ from pydicom.sequence import Sequence
 from pydicom.sr.coding import Code
 
 from vct.anatomy import CURRENT_LIST, FIRST_LIST, Organ
+from vct.dicom.names import long_string
 from vct.dicom.records import StudyContext
 from vct.dicom.study import (
     SERIES_NUMBER,
     add_series,
     image_comments,
-    long_string,
     synthesizing_equipment,
 )
 from vct.dicom.uid import StudyUids

@@ -7,6 +7,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.valuerep import format_number_as_ds
 
+from vct.dicom.names import long_string, patient_id, patient_name
 from vct.dicom.records import Modality, StudyContext
 from vct.dicom.uid import StudyUids
 
@@ -14,11 +15,6 @@ if TYPE_CHECKING:
     from vct.subjects import Subject
 
 SERIES_NUMBER: dict[Modality, int] = {"CT": 1, "PT": 2, "SEG": 3}
-
-
-def long_string(text: str, limit: int = 64) -> str:
-    """Text as an LO value: one line, no backslash, at most 64 characters."""
-    return " ".join(text.replace("\\", "/").split())[:limit].strip()
 
 
 def decimal_string(value: float) -> str:
@@ -94,9 +90,8 @@ def study_dataset(subject: "Subject", study: StudyContext, uids: StudyUids) -> D
 
 
 def _add_patient(ds: Dataset, subject: "Subject", study: StudyContext) -> None:
-    # The cohort's name keeps subjects of two cohorts apart in one archive.
-    ds.PatientName = f"VCT^{subject.subject_id}"
-    ds.PatientID = f"{long_string(study.cohort, 48)}-{subject.subject_id}"
+    ds.PatientName = patient_name(subject.subject_id)
+    ds.PatientID = patient_id(study.cohort, subject.subject_id)
     ds.IssuerOfPatientID = "VCT"
     born = study.start - timedelta(days=round(subject.age_years * 365.2425))
     ds.PatientBirthDate = born.strftime("%Y%m%d")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydicom import config
 from pydicom.dataset import Dataset
 
-from vct.dicom.check import check_images, check_subject
+from vct.dicom.check import check_images, check_study
 from vct.dicom.ct import ct_shared, ct_slices
 from vct.dicom.encode import Template, whole_file
 from vct.dicom.pet import pet_shared, pet_slices
@@ -25,18 +25,6 @@ if TYPE_CHECKING:
     from vct.volume import StoredImages
 
 _UNITS: dict[Modality, str] = {"CT": "HU", "PT": "BQML", "SEG": "label"}
-
-
-def check_study(subject: "Subject", study: StudyContext) -> None:
-    """Refuse, before anything is generated, a subject whom no reader could use.
-
-    Raises
-    ------
-    SpecError
-        If sex, a number or the times of the scan do not allow SUV.
-    """
-    check_subject(subject)
-    pet_timing(subject, study)
 
 
 def write_subject(
@@ -64,7 +52,7 @@ def write_subject(
     check_images(images)
     timing = pet_timing(subject, study)
     factor = timing.bq_ml_per_suv(written_weight_kg(subject))
-    uids = StudyUids(study.cohort_uid_root, subject.subject_id)
+    uids = StudyUids(study.uid_root, subject.subject_id)
     out = _Folder(folder, subject.subject_id, images.grid, uids)
 
     shared = ct_shared(images, subject, study, uids)

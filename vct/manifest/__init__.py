@@ -1,7 +1,7 @@
 """The cohort as tables: what was written, where, with which hash."""
 
 from vct.manifest.histograms import read_shares
-from vct.manifest.partial import partial_beside, written_beside
+from vct.manifest.partial import partial_beside, written_beside, written_once
 from vct.manifest.read import Cohort, load_cohort
 from vct.manifest.record import collect, read_subject_record, write_subject_record
 from vct.manifest.run import (
@@ -48,4 +48,5 @@ __all__ = [
     "write_subject_record",
     "write_table",
     "written_beside",
+    "written_once",
 ]

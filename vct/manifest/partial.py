@@ -1,6 +1,7 @@
 """Files that appear whole: written beside their place, then renamed."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -32,3 +33,32 @@ def written_beside(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def written_once(path: Path, write: Callable[[Path], object]) -> bool:
+    """Write a file unless it exists; of builds that begin together one does.
+
+    Parameters
+    ----------
+    write
+        Called with the path to write to, beside the file's place.
+
+    Returns
+    -------
+    Whether this call wrote it.
+    """
+    if path.exists():
+        return False
+    partial = partial_beside(path)
+    write(partial)
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links
+        if path.exists():
+            return False
+        partial.replace(path)  # whole at once: another shard may be reading it
+    finally:
+        partial.unlink(missing_ok=True)
+    return True

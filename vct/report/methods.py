@@ -32,6 +32,10 @@ LITERATURE = (
 )
 
 
+# Built-in references and their places in that list.
+_BUILT_IN = {"autopet-published": " [1, 4]", "hedypet-fit": " [5]"}
+
+
 def statements(cohort: Cohort, spec: Any | None, *, calibrated: bool) -> list[str]:
     """What every reader must know, in whole sentences."""
     model = cohort.run.get("model", {})
@@ -94,9 +98,9 @@ def methods(cohort: Cohort, references: Sequence[str] = (), *, calibrated: bool)
         else "unknown size"
     )
     hedge = (
-        " Agreement with these references is calibrated, not independent: the model "
-        "was trained on digital phantoms fitted to them."
-        if calibrated
+        " Agreement with the built-in references is calibrated, not independent: the "
+        "model was trained on digital phantoms fitted to them."
+        if calibrated and (not references or any(map(_BUILT_IN.get, references)))
         else ""
     )
     return (
@@ -131,8 +135,7 @@ def _comparison(references: Sequence[str]) -> str:
             "intervals of means are Welch's, of standard deviations from 2000 "
             "bootstrap resamples, both 95 %."
         )
-    known = {"autopet-published": " [1, 4]", "hedypet-fit": " [5]"}
-    named = " and ".join(f"{name}{known.get(name, '')}" for name in references)
+    named = " and ".join(f"{name}{_BUILT_IN.get(name, '')}" for name in references)
     return (
         f"Means and standard deviations by organ and subgroup were compared with "
         f"{named}; intervals are 95 % from {N_RESAMPLES} bootstrap resamples. "
@@ -148,8 +151,9 @@ def limits(*, calibrated: bool) -> list[str]:
         "Not for clinical use, and no substitute for evidence from patients.",
         "No lesions, implants or other pathology are drawn.",
         "Organs are measured by a network trained on phantoms. Its error is part of "
-        "every organ volume here and of no reference: the references were measured "
-        "with TotalSegmentator.",
+        "every organ volume here and of no built-in reference: those were measured "
+        "with TotalSegmentator. What measured a reference of your own stands in its "
+        "file.",
         "An organ that is cut by the field of view, not found, of a volume that no "
         "adult has, or too uncertain by the segmenter's own estimate has no number: it "
         "is left out of the means and counted. That estimate was measured on "
@@ -162,9 +166,9 @@ def limits(*, calibrated: bool) -> list[str]:
         "a reference of your own only.",
         f"hedyPET describes {_volunteers()}, on one scanner: part of a difference is a "
         "difference of population and protocol.",
-        "The built-in references are means and spreads by sex. Other subgroups and "
-        "distributions need a reference of your own. Correlations between organs and "
-        "image texture are not judged.",
+        "The built-in references are means and spreads by sex, hedyPET's also by sex "
+        "and age band. Other subgroups and distributions need a reference of your own. "
+        "Correlations between organs and image texture are not judged.",
     ]
     if calibrated:
         lines.insert(

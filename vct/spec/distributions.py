@@ -1,6 +1,7 @@
 """Distributions a spec can name; ``vct.subjects.quantile`` draws from them."""
 
 import itertools
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -277,6 +278,30 @@ def support(distribution: Any, sex: str | None = None) -> tuple[float, float]:
         case ByAge(by_age=by_age):
             return _hull([support(band.draw, sex) for band in by_age])
     return -float("inf"), float("inf")
+
+
+_REACH_SD = 6
+_LARGEST_EXPONENT = 700.0  # of which exp is still a double
+
+
+def reaches(distribution: Any) -> list[tuple[float, float]]:
+    """Where nearly all of each unbounded part lies: all but one in 500 million."""
+    match distribution:
+        case Normal(mean=mean, sd=sd):
+            return [(mean - _REACH_SD * sd, mean + _REACH_SD * sd)]
+        case LogNormal(mean=mean, sd=sd):
+            variance = math.log1p((sd / mean) * (sd / mean))
+            middle, reach = math.log(mean) - variance / 2, math.sqrt(variance)
+            ends = (middle - _REACH_SD * reach, middle + _REACH_SD * reach)
+            low, high = (math.exp(min(end, _LARGEST_EXPONENT)) for end in ends)
+            return [(low, high)]
+        case Mixture(components=components):
+            return [one for c in components for one in reaches(c.draw)]
+        case BySex(by_sex=by_sex):
+            return [one for part in by_sex.values() for one in reaches(part)]
+        case ByAge(by_age=by_age):
+            return [one for band in by_age for one in reaches(band.draw)]
+    return []
 
 
 def _hull(ranges: list[tuple[float, float]]) -> tuple[float, float]:

@@ -22,7 +22,8 @@ NUMBERS = (
 )
 TEXTS = ("subject_id", "arm", "stratum", "diagnosis", "sex")
 _DERIVED = ("bsa_m2", "lbm_kg", "attempt")
-_SUBJECT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_LONGEST_ID = 60  # a Patient's Name of 64 characters begins with "VCT^"
+_SUBJECT_ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{_LONGEST_ID - 1}}}")
 _SHOWN = 5  # row numbers in a message
 _WEIGHT_TOLERANCE = 0.01  # weight and BMI as a clinic rounds them
 
@@ -199,8 +200,8 @@ def _identifier_problems(values: tuple[str, ...]) -> list[str]:
     bad = [i for i, v in enumerate(values, 1) if not _SUBJECT_ID.fullmatch(v)]
     if bad:
         return [
-            f"subject_id must be letters, digits, '.', '_' or '-', at most 64, in "
-            f"{_rows(bad)} ({values[bad[0] - 1]!r})"
+            f"subject_id must be letters, digits, '.', '_' or '-', at most "
+            f"{_LONGEST_ID}, in {_rows(bad)} ({values[bad[0] - 1]!r})"
         ]
     first: dict[str, int] = {}
     for i, value in enumerate(values, 1):

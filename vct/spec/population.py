@@ -11,6 +11,7 @@ from vct.spec.distributions import (
     Distribution,
     Sex,
     SexShares,
+    reaches,
     support,
 )
 from vct.spec.expression import parse
@@ -121,6 +122,13 @@ class Population(Part):
                     f"stay within {low:g} to {high:g}"
                 )
                 problems.append(((name,), message))
+            for lowest, highest in reaches(distribution):
+                if highest < low or lowest > high:
+                    message = (
+                        f"{name} lies between {lowest:.3g} and {highest:.3g}; it is in "
+                        f"{_UNITS[name]} and must stay within {low:g} to {high:g}"
+                    )
+                    problems.append(((name,), message))
         return problems
 
     def _uncorrelatable(self) -> list[Problem]:

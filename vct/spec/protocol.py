@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from vct.spec.distributions import Distribution, support
+from vct.spec.distributions import Distribution, reaches, support
 from vct.spec.part import Flag, Integer, Label, Part, Problem, refuse
 
 _NAMES = ("injected_mbq", "injected_mbq_per_kg", "uptake_min")
@@ -76,7 +76,8 @@ class Protocol(Part):
                 continue
             low, high = support(distribution)
             # An unbounded tail below 0 is drawn again; a stated end there is an error.
-            if high <= 0 or -float("inf") < low < 0:
+            never = any(highest <= 0 for _, highest in reaches(distribution))
+            if high <= 0 or -float("inf") < low < 0 or never:
                 problems.append(((name,), f"{name} must be above 0"))
         if problems:
             refuse(problems)

@@ -1,6 +1,6 @@
 """The table of subjects: its columns, one row as a value, and its files."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA_VERSION = "1"
+
+# Numbers this close, relatively, are one number drawn on two CPUs: NumPy's kernels for
+# them differ in the last bit, 1e-16, and a sum of such steps stays far below.
+SAME = 1e-9
 
 
 COLUMNS: dict[str, Column] = {
@@ -92,6 +96,14 @@ def _series(values: NDArray, column: Column) -> Any:
     return pd.array(texts.astype(object), dtype="str").take(codes)
 
 
+def as_subjects(columns: Mapping[str, NDArray]) -> Iterator[Subject]:
+    """Rows of drawn columns; subjects without a name are numbered."""
+    names = columns.get("subject_id", subject_ids(len(columns["sex"])))
+    for i, name in enumerate(names):
+        row = {column: values[i] for column, values in columns.items()}
+        yield Subject.from_row({**row, "subject_id": name})
+
+
 def subject_ids(n: int) -> list[str]:
     """Names S0001 and so on, of equal width.
 
@@ -158,14 +170,39 @@ def read_subjects(path: str | Path) -> "pd.DataFrame":
     return df
 
 
+def differing_subjects(one: "pd.DataFrame", other: "pd.DataFrame") -> list[str]:
+    """Subjects of whom two tables do not say the same, or whom only one of them has.
+
+    Numbers may differ by ``SAME``: the last bit of a drawn one depends on the CPU.
+    Columns that only one table has are not compared.
+    """
+    a, b = (df.set_index("subject_id") for df in (one, other))
+    names = a.index.union(b.index)
+    a, b = a.reindex(names), b.reindex(names)
+    differ = ~(names.isin(one["subject_id"]) & names.isin(other["subject_id"]))
+    for name in (column for column in a if column in b):
+        if COLUMNS[str(name)].type == "string":
+            # As objects: a category and a string of one name are the same.
+            texts = [df[name].astype(object) for df in (a, b)]
+            absent = texts[0].isna() & texts[1].isna()
+            differ |= ~((texts[0] == texts[1]) | absent).to_numpy(bool)
+        else:
+            x, y = (df[name].to_numpy(float) for df in (a, b))
+            differ |= ~np.isclose(x, y, rtol=SAME, atol=0, equal_nan=True)
+    return [str(name) for name in names[differ]]
+
+
 def share_outside(
     subjects: "pd.DataFrame | Mapping[str, NDArray]",
     ranges: Mapping[str, tuple[float, float]],
 ) -> dict[str, float]:
-    """Share of the subjects outside each range, 0 to 1; the ends are inside."""
+    """Share of the subjects outside each range, 0 to 1; the ends are inside.
+
+    NaN is outside.
+    """
     shares = {}
     for name, (low, high) in ranges.items():
         if name in subjects:
             x = np.asarray(subjects[name])
-            shares[name] = float(np.mean((x < low) | (x > high)))
+            shares[name] = float(np.mean(~((x >= low) & (x <= high))))
     return shares

@@ -13,6 +13,7 @@ from vct.validation.comparison import (
     BOUND_PERCENT,
     SD_BOUNDS,
     Against,
+    check_bound,
     compare,
     compare_summary,
 )
@@ -69,11 +70,7 @@ class Asked:
     any_instrument: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 < self.bound_percent < 100:
-            raise CohortError(
-                f"a bound of {self.bound_percent:g} % is none; name a number between "
-                "0 and 100."
-            )
+        check_bound(self.bound_percent)
 
 
 def comparison_tables(

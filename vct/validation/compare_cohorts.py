@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vct.errors import CohortError
 from vct.manifest import Cohort, load_cohort
-from vct.validation.comparison import BOUND_PERCENT, Against, compare
+from vct.validation.comparison import BOUND_PERCENT, Against, check_bound, compare
 from vct.validation.comparison_tables import COMPARISONS
 from vct.validation.histograms import overlay, shares_of_cohort
 from vct.validation.people import People, people_of_rows
@@ -56,8 +56,10 @@ def compare_cohorts(
     ------
     CohortError
         If a folder is no cohort or has no such arm, both sides are one, or their organs
-        were measured by two instruments and ``any_instrument`` is not set.
+        were measured by two instruments and ``any_instrument`` is not set; or if the
+        bound is none.
     """
+    check_bound(bound_percent)
     if (one.folder.resolve(), one.arm) == (other.folder.resolve(), other.arm):
         raise CohortError(
             f"{one.folder} would be compared with itself. Name another cohort, or two "

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vct.errors import CohortError
 from vct.seeds import generator
 from vct.validation.equivalence import (
     Moments,
@@ -75,6 +76,20 @@ class Against:
     source: str = ""
     bound_percent: float = BOUND_PERCENT
     standardize: bool = True
+
+
+def check_bound(bound_percent: float) -> None:
+    """Refuse what is no bound of a ratio of means.
+
+    Raises
+    ------
+    CohortError
+        If it is not above 0 and below 100 %.
+    """
+    if not 0 < bound_percent < 100:
+        raise CohortError(
+            f"a bound of {bound_percent:g} % is none; name a number between 0 and 100."
+        )
 
 
 def compare(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vct.manifest import Cohort
+from vct.subjects import differing_subjects
 from vct.validation.finding import Finding, Interval, Verdict
 from vct.validation.statistics import (
     CONFIDENCE,
@@ -294,22 +295,12 @@ def _counts(
 
 def _redrawn(subjects: "pd.DataFrame", planned: "pd.DataFrame") -> Finding:
     """Is subjects.parquet what the spec and its seed give?"""
-    expected = planned.set_index("subject_id")
-    own = subjects.set_index("subject_id")
-    columns = [c for c in expected if c in own]
-    both = own.index.intersection(expected.index)
-    differ = len(own.index) - len(both)
-    if len(both):
-        # As objects: a category and a string of one name are the same.
-        left = own.loc[both, columns].astype(object)
-        right = expected.loc[both, columns].astype(object)
-        same = (left == right) | (left.isna() & right.isna())
-        differ += int((~same.all(axis=1)).sum())
+    differ = len(differing_subjects(subjects, planned))
     return _finding(
         "subjects",
         "count",
         "subjects that differ from the spec sampled again under its own seed",
-        len(own),
+        len(subjects),
         float(differ),
         reference=0.0,
         bound=(0.0, 0.0),

@@ -1,0 +1,41 @@
+"""Whose cohort a folder is: one table of subjects, written once, for all its builds."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vct.errors import CohortError
+from vct.manifest import written_once
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SHOWN = 5  # subjects in a message
+
+
+def agreed_subjects(out: Path, planned: "pd.DataFrame") -> "pd.DataFrame":
+    """Table of a cohort folder: the planned one, written unless one is there.
+
+    A build that goes on takes the numbers that are there, so that one begun on another
+    CPU, where drawn numbers differ in the last bit, stays one cohort.
+
+    Raises
+    ------
+    CohortError
+        If the table that is there is of other subjects.
+    """
+    from vct.subjects import differing_subjects, read_subjects, write_subjects
+
+    path = out / "subjects.parquet"
+    if written_once(path, lambda partial: write_subjects(planned, partial)):
+        return planned
+    there = read_subjects(path)
+    differ = differing_subjects(there, planned)
+    if differ:
+        more = f" and {len(differ) - _SHOWN} more" if len(differ) > _SHOWN else ""
+        raise CohortError(
+            f"{out} was begun with other subjects: {', '.join(differ[:_SHOWN])}{more} "
+            f"differ from {path.name} there. Give the same table of subjects to "
+            "resume, choose another folder with -o, or replace it with "
+            "'--on-existing overwrite'."
+        )
+    return there
