@@ -33,10 +33,22 @@ def test_a_killed_writer() -> None:
         raise BrokenProcessPool
 
 
-def test_a_full_device() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB."),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you"),
+    ],
+)
+def test_a_full_device(error: RuntimeError) -> None:
     message = "the device ran out of memory.* are kept.* lower --batch-size"
     with pytest.raises(VctError, match=message), told_as_user_errors(OUT):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB.")
+        raise error
+
+
+def test_torch_says_so_of_the_cpu() -> None:
+    with pytest.raises(VctError, match="memory"), told_as_user_errors(OUT):
+        torch.empty(10**15)
 
 
 def test_what_overwrote_goes_on_by_another_command() -> None:

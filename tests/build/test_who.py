@@ -45,6 +45,8 @@ def test_other_subjects_are_refused_by_name(
         agreed_subjects(tmp_path, changed)
     with pytest.raises(CohortError, match=r"other subjects: .*S0001"):
         agreed_subjects(tmp_path, subjects.iloc[1:])
+    with pytest.raises(CohortError, match="in another order, by which shards divide"):
+        agreed_subjects(tmp_path, subjects.iloc[::-1])
     pd.testing.assert_frame_equal(agreed_subjects(tmp_path, subjects), subjects)
 
 
@@ -55,7 +57,7 @@ def test_of_shards_that_begin_together_one_writes(
     first["weight_kg"] = np.nextafter(subjects["weight_kg"], np.inf)
     agreed_subjects(tmp_path, first)
     # The second looked before the first had written.
-    monkeypatch.setattr(Path, "is_file", lambda _: False)
+    monkeypatch.setattr(Path, "exists", lambda _: False)
     agreed = agreed_subjects(tmp_path, subjects)
     pd.testing.assert_frame_equal(agreed, first, check_exact=True)
     assert [path.name for path in tmp_path.iterdir()] == ["subjects.parquet"]

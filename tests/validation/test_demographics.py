@@ -80,6 +80,16 @@ def test_one_subject():
     assert found["demographics/age_years/mean"].n == 1
 
 
+def test_a_population_of_two_has_no_number_that_is_none():
+    two = people(2, seed=3)
+    series = pd.DataFrame({"subject_id": two["subject_id"]})
+    empty = pd.DataFrame()
+    cohort = Cohort(Path(), "", {}, two, series, empty, empty, empty)
+    for finding in demographic_findings(cohort, two, two):
+        for low, high in filter(None, (finding.interval, finding.bound)):
+            assert np.isfinite([low, high]).all(), finding.id
+
+
 def test_a_fixed_value_must_be_met():
     subjects = people(30, seed=1)
     assert findings(subjects)["demographics/uptake_min/mean"].verdict == "pass"

@@ -1,7 +1,6 @@
 """Work in processes of its own, one an item: none can take the others down."""
 
 import multiprocessing
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +11,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple, TypeVar
 
 from vct.errors import VctError
+from vct.workers import end_with_parent
 
 Item = TypeVar("Item")
 
@@ -169,11 +169,3 @@ def _work_and_answer(work: Callable[[Any], Any], item: Any, answer: Connection) 
     threading.Thread(target=end_with_parent, daemon=True).start()
     answer.send(tuple(_tried(work, item)))
     answer.close()
-
-
-def end_with_parent() -> None:
-    """A killed parent must not leave a process that works on."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -3,7 +3,7 @@
 from vct.build.finish import finish_cohort
 from vct.build.folder import how_to_go_on
 from vct.build.plan import Plan, plan_cohort
-from vct.build.road import Build, BuiltSubject, build_cohort
+from vct.build.road import Build, BuiltSubject, build_cohort, check_options
 from vct.build.shard import Shard
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Plan",
     "Shard",
     "build_cohort",
+    "check_options",
     "finish_cohort",
     "how_to_go_on",
     "plan_cohort",

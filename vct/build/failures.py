@@ -9,6 +9,8 @@ from pathlib import Path
 from vct.build.folder import OnExisting, how_to_go_on
 from vct.errors import VctError
 
+# What torch says of a GPU, and of the CPU's memory.
+_NO_MEMORY = ("out of memory", "can't allocate memory")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -38,7 +40,7 @@ def told_as_user_errors(
             f"--workers. {kept}"
         ) from None
     except RuntimeError as error:
-        if "out of memory" not in str(error):  # what all of torch's say
+        if not any(words in str(error) for words in _NO_MEMORY):
             raise
         raise VctError(
             f"{out}: the device ran out of memory. If others use it, wait for them. "

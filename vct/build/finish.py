@@ -59,11 +59,11 @@ def finish_cohort(
             f"({named}). Run the same 'vct build' of their shards again, then "
             "'vct finish'."
         )
-    if report is None:
-        report = load_spec(out / "cohort.yaml").output.report
     with told_as_user_errors(out):
         if any(out.glob("run-*of*.json")):
             merge_runs(out)
+        if report is None:  # a fixed table is found in a folder that has a run.json
+            report = load_spec(out / "cohort.yaml").output.report
         findings = summarize(out, report=report)
         append_event(out, "cohort_finished", now=now(), n_subjects=len(subjects))
     return findings

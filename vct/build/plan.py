@@ -66,19 +66,15 @@ class Plan:
         return len(self.selected)
 
     def check_request(self) -> None:
-        """Refuse what the model was not made for, or no header can say.
-
-        Raises
-        ------
-        ModelError
-            As ``check_range``.
-        SpecError
-            As ``check_studies``.
-        """
-        check_range(
-            self.spec_path, self.spec, self.card, self.outside, self.protocol_outside
+        """Refuse what cannot be built, as the function of this name."""
+        check_request(
+            self.spec_path,
+            self.spec,
+            self.card,
+            self.people(self.selected),
+            self.outside,
+            self.protocol_outside,
         )
-        check_studies(self.spec, self.card, self.people(self.selected))
 
     def people(self, names: Sequence[str]) -> "list[Subject]":
         """Subjects of these names."""
@@ -247,6 +243,27 @@ def protocol_outside(
                 f"{low:g} to {high:g}"
             )
     return tuple(problems)
+
+
+def check_request(
+    spec_path: Path,
+    spec: "CohortSpec",
+    card: ModelCard,
+    people: "Sequence[Subject]",
+    outside: dict[str, float],
+    protocol_outside: Sequence[str],
+) -> None:
+    """Refuse what the model was not made for, or no header can say.
+
+    Raises
+    ------
+    ModelError
+        As ``check_range``.
+    SpecError
+        As ``check_studies``.
+    """
+    check_range(spec_path, spec, card, outside, protocol_outside)
+    check_studies(spec, card, people)
 
 
 def check_range(

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,6 +22,7 @@ from vct.build.writing import WriteTask, write_one, writer_pool
 from vct.device import resolve_device
 from vct.errors import VctError
 from vct.manifest import append_event, shard_name, write_run
+from vct.workers import kill_workers
 
 if TYPE_CHECKING:
     from vct.cascade import Cascade, GeneratedSubject
@@ -118,6 +120,26 @@ def build_cohort(
         extrapolate=extrapolate,
         header_only_protocol=header_only_protocol,
     )
+    check_options(out, shard, on_existing, workers=workers, batch_size=batch_size)
+    options = {"device": device, "workers": workers, "on_existing": on_existing}
+    return Build(plan, Path(out), batch_size, options, now=now, notify=notify)
+
+
+def check_options(
+    out: str | Path,
+    shard: Shard | None,
+    on_existing: OnExisting,
+    *,
+    workers: int,
+    batch_size: int | None,
+) -> None:
+    """Refuse options that cannot be, or not together.
+
+    Raises
+    ------
+    VctError
+        Naming the option.
+    """
     for name, value, least in (
         ("workers", workers, 0),
         ("batch_size", 1 if batch_size is None else batch_size, 1),
@@ -130,8 +152,6 @@ def build_cohort(
             f"what the others have built. Remove {out} yourself or choose a new folder "
             "with -o, then start the shards without it."
         )
-    options = {"device": device, "workers": workers, "on_existing": on_existing}
-    return Build(plan, Path(out), batch_size, options, now=now, notify=notify)
 
 
 class Build:
@@ -207,6 +227,8 @@ class Build:
                     yield from self._finished(pending, max(1, workers) + 1)
                 yield from self._finished(pending, 0)
             except BaseException as error:
+                if isinstance(error, BrokenProcessPool):
+                    kill_workers(pool)
                 pool.shutdown(wait=True, cancel_futures=True)
                 with suppress(OSError):  # the full disk that stopped us, perhaps
                     self._stopped(error, pending)

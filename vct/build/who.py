@@ -21,7 +21,7 @@ def agreed_subjects(out: Path, planned: "pd.DataFrame") -> "pd.DataFrame":
     Raises
     ------
     CohortError
-        If the table that is there is of other subjects.
+        If the table that is there is of other subjects, or of another order.
     """
     from vct.subjects import differing_subjects, read_subjects, write_subjects
 
@@ -37,5 +37,11 @@ def agreed_subjects(out: Path, planned: "pd.DataFrame") -> "pd.DataFrame":
             f"differ from {path.name} there. Give the same table of subjects to "
             "resume, choose another folder with -o, or replace it with "
             "'--on-existing overwrite'."
+        )
+    if there["subject_id"].tolist() != planned["subject_id"].tolist():
+        raise CohortError(
+            f"{out} was begun with these subjects in another order, by which shards "
+            f"divide them. Put the table into the order of {path.name} there to "
+            "resume, or choose another folder with -o."
         )
     return there

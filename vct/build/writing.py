@@ -1,15 +1,14 @@
 """One subject to disk, in a writer process: complete and renamed, or not there."""
 
 import multiprocessing
-import os
 import shutil
-import signal
-import threading
 import time
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from vct.workers import begin_worker
 
 if TYPE_CHECKING:
     from vct.dicom import StudyContext
@@ -95,25 +94,11 @@ def writer_pool(workers: int) -> Executor:
     pool = ProcessPoolExecutor(
         workers,
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=_begin_writer,
+        initializer=begin_worker,
     )
     for _ in range(workers):
         pool.submit(_warm)
     return pool
-
-
-def _begin_writer() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A killed parent must not leave a writer that waits for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _warm() -> None:

@@ -76,7 +76,13 @@ def build(
     ] = False,
 ) -> None:
     """Build a cohort. To resume a stopped build, run the same command again."""
-    from vct.build import Shard, build_cohort, how_to_go_on, plan_cohort
+    from vct.build import (
+        Shard,
+        build_cohort,
+        check_options,
+        how_to_go_on,
+        plan_cohort,
+    )
 
     part = Shard.parse(shard, os.environ) if shard else None
     request: dict[str, Any] = {
@@ -91,6 +97,7 @@ def build(
         plan = plan_cohort(spec_path, **request)
         show(describe(plan, out))
         plan.check_request()
+        check_options(out, part, on_existing, workers=workers, batch_size=batch_size)
         return
     signal.signal(signal.SIGTERM, _interrupt)  # what SLURM sends before it kills
     running = build_cohort(

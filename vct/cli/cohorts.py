@@ -81,13 +81,13 @@ def _refusal(
     protocol: "Sequence[str]",
 ) -> VctError | None:
     """What 'vct build' without options says to these people and this protocol."""
-    from vct.build.plan import check_range
-    from vct.build.study import check_studies
+    from vct.build.plan import check_request
     from vct.subjects import as_subjects
 
     try:
-        check_studies(spec, card, as_subjects(people))
-        check_range(spec_path, spec, card, outside, protocol)
+        check_request(
+            spec_path, spec, card, list(as_subjects(people)), outside, protocol
+        )
     except VctError as error:
         return error
     return None

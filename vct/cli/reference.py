@@ -6,8 +6,6 @@ so that a stopped run goes on and one bad study loses nothing.
 
 import json
 import shutil
-import signal
-import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -19,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import vct
 from vct.autopet.prepared import PreparedFolder
-from vct.autopet.processes import end_with_parent
 from vct.errors import VctError
 from vct.measured import SUV_BIN_EDGES
 from vct.validation.reference_file import (
@@ -28,6 +25,7 @@ from vct.validation.reference_file import (
     read_reference,
     write_reference,
 )
+from vct.workers import begin_worker, kill_workers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,7 +136,7 @@ def _measured(
         return
     context = get_context("spawn")
     running: set[Future[tuple[str, str | None]]] = set()
-    with ProcessPoolExecutor(workers, context, _begin_worker) as pool:
+    with ProcessPoolExecutor(workers, context, begin_worker) as pool:
         try:
             for name in names:
                 # Nobody waits in a queue, which a stop would have to wait for.
@@ -148,17 +146,11 @@ def _measured(
             while running:
                 yield from _ended(running)
         except BrokenProcessPool:
+            kill_workers(pool)
             raise VctError(
                 "A worker was killed, for lack of memory most likely. Run the same "
                 "line with fewer --workers: studies that were measured are kept."
             ) from None
-
-
-def _begin_worker() -> None:
-    """Leave Ctrl-C to the parent, finish the study under way, and end with it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 def _ended(

@@ -50,8 +50,8 @@ def written_once(path: Path, write: Callable[[Path], object]) -> bool:
     if path.exists():
         return False
     partial = partial_beside(path)
-    write(partial)
     try:
+        write(partial)
         os.link(partial, path)
     except FileExistsError:
         return False

@@ -20,6 +20,9 @@ REFERENCE_MBQ_PER_KG = 4.0  # and at this dose, the middle of the trained protoc
 COUNTS_FWHM_MM = 16.0  # activity that far around adds to a voxel's noise
 LARGEST_VARIANCE = 0.5  # of count noise over the mean squared
 BREATHING_MM = 10.0
+BREATHING_REACH_MM = (140.0, 50.0)  # about the diaphragm: end, and SD of the weight
+COUNTS_SHARES = (0.5, 0.5, 0.02)  # a voxel's variance: of around, itself, always [SUV]
+CT_NOISE_IN_AIR = 0.35  # of that in tissue
 
 
 def _normal(shape, generator: torch.Generator, device: torch.device) -> Tensor:
@@ -103,12 +106,13 @@ def breathed(suv: Tensor, z_mm: np.ndarray, dome_mm: float, shift_mm: float) -> 
     ``shift_mm`` higher; both fade out 70 mm from the diaphragm.
     """
     step = float(z_mm[1] - z_mm[0])
-    near = np.flatnonzero(np.abs(z_mm - dome_mm) < 140)
+    end_mm, sd_mm = BREATHING_REACH_MM
+    near = np.flatnonzero(np.abs(z_mm - dome_mm) < end_mm)
     margin = math.ceil((BREATHING_MM / 2 + abs(shift_mm)) / step) + 1
     if len(near) == 0 or near[0] < margin or near[-1] + margin >= len(z_mm):
         return suv
     low, n = int(near[0]), len(near)
-    weight = np.exp(-0.5 * ((z_mm[near] - dome_mm) / 50.0) ** 2)
+    weight = np.exp(-0.5 * ((z_mm[near] - dome_mm) / sd_mm) ** 2)
     w = torch.tensor(weight, dtype=suv.dtype, device=suv.device).view(-1, 1, 1)
     mean = torch.zeros_like(suv[low : low + n])
     for offset in (-BREATHING_MM / 2, 0.0, BREATHING_MM / 2):
@@ -136,7 +140,9 @@ def pet_noised(
     grain = blurred(white, PET_NOISE_FWHM_MM, step_mm)
     # Attenuation correction lifts noise in the middle of large bodies; the mean
     # over the neighborhood stands for the counts behind a voxel.
-    variance = local_mean(suv, step_mm).mul_(0.5).add_(suv, alpha=0.5).add_(0.02)
+    around, itself, always = COUNTS_SHARES
+    variance = local_mean(suv, step_mm).mul_(around)
+    variance.add_(suv, alpha=itself).add_(always)
     variance *= cov**2 * liver_suv
     variance /= suv.square().add_(1e-6)
     variance.clamp_max_(LARGEST_VARIANCE).log1p_()
@@ -191,5 +197,6 @@ def ct_noised(hu: Tensor, step_mm: float, sd_hu: float, generator) -> Tensor:
     sd_wide = math.sqrt(CT_WIDE_SHARE) * noise_ratio(CT_WIDE_FWHM_MM, step_mm)
     sd_wide /= noise_gain(CT_WIDE_FWHM_MM, step_mm)
     grain = fine.mul_(sd_hu * sd_fine).add_(wide, alpha=sd_hu * sd_wide)
-    weight = ((hu + 950) / 500).clamp_(0, 1).mul_(0.65).add_(0.35)
+    weight = ((hu + 950) / 500).clamp_(0, 1)
+    weight.mul_(1 - CT_NOISE_IN_AIR).add_(CT_NOISE_IN_AIR)
     return grain.mul_(weight).add_(hu).clamp_(-1024.0, 3071.0)

@@ -121,7 +121,8 @@ def _moments(
     mean, sd = float(np.mean(pool)), float(np.std(pool, ddof=1))
     kurtosis = float(np.mean(((pool - mean) / sd) ** 4))
     width = np.sqrt(1 / n + 1 / m)
-    errors = {"mean": sd * width, "sd": sd * np.sqrt((kurtosis - 1) / 4) * width}
+    # Of two values the estimate of a kurtosis lies below its least, 1.
+    errors = {"mean": sd * width, "sd": sd * np.sqrt(max(kurtosis - 1, 0) / 4) * width}
     values = {"mean": float(np.mean(x)), "sd": sample_sd(x)}
     judged, shown = (
         stats.norm.ppf(p) for p in (1 - FALSE_ALARM / 2, 0.5 + CONFIDENCE / 2)

@@ -129,6 +129,21 @@ def test_phantoms_of_another_measurement_give_the_same_figures(tmp_path: Path) -
     pd.testing.assert_frame_equal(whole, apart, check_exact=False)
 
 
+def test_the_other_folders_phantoms_are_taken_though_names_are_the_same(
+    tmp_path: Path,
+) -> None:
+    both = packed(tmp_path / "both")
+    other = packed(tmp_path / "other")
+    organs = pd.read_parquet(other / "organs.parquet")
+    organs["suv_mean"] *= 2
+    organs.to_parquet(other / "organs.parquet")
+    own, theirs = read_measured(both), read_measured(both, phantoms=other)
+    for name, factor in (("generated", 1), ("population", 2), ("fresh", 2)):
+        ids = own.of(name).index
+        liver = [m.values.loc[ids, ("liver", "suv_mean")] for m in (own, theirs)]
+        np.testing.assert_allclose(liver[1], factor * liver[0])
+
+
 def test_fresh_phantoms_of_people_not_generated_stay_out(tmp_path: Path) -> None:
     both = packed(tmp_path / "both")
     made = alone(both, ["generated"], tmp_path / "made")
@@ -142,8 +157,11 @@ def test_fresh_phantoms_of_people_not_generated_stay_out(tmp_path: Path) -> None
 def test_phantoms_by_another_segmenter_are_refused(tmp_path: Path) -> None:
     both = packed(tmp_path / "both")
     other = packed(tmp_path / "other")
-    (other / "plan.json").write_text(json.dumps({"segmenter_sha256": "ab"}))
-    said = "segmenter_sha256 = None, .* with 'ab'; compare measurements of the same"
+    for folder, digest in ((both, "cd"), (other, "ab")):
+        plan = json.loads((folder / "plan.json").read_text())
+        plan["segmenter_sha256"] = digest
+        (folder / "plan.json").write_text(json.dumps(plan))
+    said = "segmenter_sha256 = 'cd', .* with 'ab'; compare measurements of the same"
     with pytest.raises(CohortError, match=said):
         read_measured(both, phantoms=other)
 

@@ -288,7 +288,7 @@ def _claim(
     if path.exists():
         before = json.loads(path.read_text())
         for name, value in values.items():
-            if before.get(name) != value:
+            if name in before and before[name] != value:
                 raise SpecError(
                     f"{out} holds measurements with {name} = {before.get(name)!r}, not "
                     f"{value!r}; measure into a new folder"

@@ -100,11 +100,20 @@ def read_measured(
         theirs, their_organs, their_embeddings = _packed(phantoms)
         made = subjects[subjects["set"].isin(_MADE)]
         theirs = theirs[_compared(theirs, made)]
+        # Both folders may hold phantoms, of the same names.
+        own, other = set(made["subject_id"]), set(theirs["subject_id"])
+        organs = pd.concat(
+            [
+                organs[organs["subject_id"].isin(own)],
+                their_organs[their_organs["subject_id"].isin(other)],
+            ],
+            ignore_index=True,
+        )
+        embeddings = {
+            **{name: row for name, row in embeddings.items() if name in own},
+            **{name: row for name, row in their_embeddings.items() if name in other},
+        }
         subjects = pd.concat([made, theirs], ignore_index=True)
-        organs = pd.concat([organs, their_organs], ignore_index=True)
-        organs = organs[organs["subject_id"].isin(subjects["subject_id"])]
-        organs = organs.drop_duplicates(["subject_id", "organ"])
-        embeddings = their_embeddings | embeddings
     return measured_of(subjects, organs, embeddings, plan=plan, pooled=pooled)
 
 
@@ -134,10 +143,10 @@ def _check_same(
 ) -> None:
     """Whether phantoms of another folder can stand beside the subjects of this one."""
     for name in _SAME_RULER:
-        if plan.get(name) != theirs.get(name):
+        if name in plan and name in theirs and plan[name] != theirs[name]:
             raise CohortError(
-                f"{folder} was measured with {name} = {plan.get(name)!r}, {phantoms} "
-                f"with {theirs.get(name)!r}; compare measurements of the same people "
+                f"{folder} was measured with {name} = {plan[name]!r}, {phantoms} "
+                f"with {theirs[name]!r}; compare measurements of the same people "
                 "by the same segmenter"
             )
 
