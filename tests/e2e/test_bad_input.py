@@ -100,6 +100,32 @@ def test_a_scanner_that_readers_take_for_a_vendors(
     assert not (tmp_path / "out").exists()
 
 
+def test_of_two_faults_all_commands_name_the_same(
+    capsys: pytest.CaptureFixture[str],
+    write_spec: WriteSpec,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    scanner = "scanner: {manufacturer: Siemens}"
+    spec = write_spec("uptake_min: 60", f"uptake_min: 120\n  {scanner}")
+    ends = {fails(capsys, *command, spec) for command in REFUSING}
+    assert len({code for code, _ in ends}) == 1
+    assert all("uptake_min runs from 120 to 120" in told for _, told in ends)
+
+
+@pytest.mark.parametrize("dry", [["--dry-run"], []])
+def test_overwriting_shards_are_refused_dry_or_not(
+    capsys: pytest.CaptureFixture[str], spec: Path, tmp_path: Path, dry: list[str]
+) -> None:
+    out = tmp_path / "out"
+    options = ["--shard", "1/2", "--on-existing", "overwrite", "-o", out]
+    code, told = fails(capsys, "build", spec, *options, *dry)
+    assert code == 1
+    assert "every shard would remove what the others have built" in told
+    assert not out.exists()
+
+
 def test_check_for_a_program_says_what_build_would_refuse(
     capsys: pytest.CaptureFixture[str], write_spec: WriteSpec
 ) -> None:

@@ -104,6 +104,27 @@ def test_finish_writes_the_report_that_the_spec_asks_for(
     assert (out / "report.html").is_file()
 
 
+def test_shards_of_a_fixed_table_are_finished_with_their_report(
+    model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "people.csv").write_text(
+        "sex,age_years,height_m,weight_kg\nF,50,1.7,70\nM,50,1.7,80\n"
+    )
+    spec = tmp_path / "fixed.yaml"
+    spec.write_text(
+        "version: 1\nname: tiny\nseed: 7\nreference_date: 2025-01-15\n"
+        "subjects_file: people.csv\n"
+        "protocol: {injected_mbq_per_kg: 4.0, uptake_min: 60}\n"
+        f"model: {{name: {model}}}\n"
+    )
+    out = tmp_path / "out"
+    for number in (1, 2):
+        list(build_cohort(spec, out, workers=0, shard=Shard(number, 2)))
+    (tmp_path / "people.csv").unlink()  # the folder has the table
+    finish_cohort(out)
+    assert (out / "report.html").is_file()
+
+
 def test_a_finished_cohort_is_kept_as_it_is(
     spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,3 +62,13 @@ def test_who_is_overtaken_while_writing_takes_what_is_there(tmp_path):
     assert not written_once(path, overtaken)
     assert path.read_text() == "the other's"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_fails_to_be_written_once_leaves_nothing(tmp_path):
+    def fail(partial):
+        partial.write_text("half")
+        raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        written_once(tmp_path / "subjects.parquet", fail)
+    assert list(tmp_path.iterdir()) == []

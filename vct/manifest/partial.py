@@ -52,6 +52,14 @@ def written_once(path: Path, write: Callable[[Path], object]) -> bool:
     partial = partial_beside(path)
     try:
         write(partial)
+        return _linked(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _linked(partial: Path, path: Path) -> bool:
+    """Give a file its place unless one is there."""
+    try:
         os.link(partial, path)
     except FileExistsError:
         return False
@@ -59,6 +67,4 @@ def written_once(path: Path, write: Callable[[Path], object]) -> bool:
         if path.exists():
             return False
         partial.replace(path)  # whole at once: another shard may be reading it
-    finally:
-        partial.unlink(missing_ok=True)
     return True
