@@ -81,6 +81,28 @@ def test_centimeters_and_semicolons(tmp_path: Path) -> None:
     assert people.absurd == ["B: height_m 17.2 is outside 1 to 2.3: left out"]
 
 
+def test_decimal_commas_where_commas_part_nothing(tmp_path: Path) -> None:
+    header = "subject_id;age_years;height_m;weight_kg;height_cm"
+    people = table(tmp_path, f"{header}\nA;63,5;1,65;70,5;\nB;063Y;;70.5;172,5\n")
+    assert people.find("A") == Demographics(63.5, None, 1.65, 70.5)
+    assert people.find("B") == Demographics(63.0, None, 1.725, 70.5)
+    assert people.absurd == []
+
+
+def test_cells_that_cannot_be_read_are_listed(tmp_path: Path) -> None:
+    people = table(
+        tmp_path,
+        "subject_id,age_years,sex,height_m,weight_kg\n"
+        'A,63 or so,w,"1,65",70\nB,,NA,, \n',
+    )
+    assert people.find("A") == Demographics(weight_kg=70.0)
+    assert people.absurd == [
+        "A: age_years '63 or so' cannot be read: left out",
+        "A: sex 'w' cannot be read: left out",
+        "A: height_m '1,65' cannot be read: left out",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

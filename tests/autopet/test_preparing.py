@@ -9,14 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 
 from tests.autopet.people import arms_down, converted, person
-from vct.autopet.prepared import PreparedFolder, split_of, write_study
+from tests.autopet.trees import dicom_tree
+from vct.autopet.prepared import (
+    INDEX,
+    PreparedFolder,
+    StudyArrays,
+    split_of,
+    write_study,
+)
 from vct.autopet.preparing import Outcome, Settings, Task, prepare_folder, prepare_task
 from vct.autopet.survey import Survey
 from vct.cli import main
 from vct.errors import VctError
+from vct.grid import whole_body_grid
 
 COARSE = Settings(spacing_mm=8.0, held_out_share=0.5, seed=1)
 
@@ -117,6 +126,109 @@ def test_a_rerun_keeps_what_is_complete_and_makes_the_same(
     assert (out / "studies" / name / "suv.npy").read_bytes() == before
     assert (out / "index.parquet").read_bytes() == index
     assert not (out / "studies" / f".{name}.partial").exists()
+
+
+def test_a_corrected_table_is_taken_over(
+    archive: Path, done: Path, tmp_path: Path
+) -> None:
+    """Into the tables, study.json and the picture; the images are kept."""
+    out = tmp_path / "again"
+    shutil.copytree(done, out)
+    people = archive / "people.csv"
+    before = people.read_text()
+    names = PreparedFolder(out).index.name
+    pictures = {name: (out / "qc" / f"{name}.png").read_bytes() for name in names}
+    suv = (out / "studies" / names[0] / "suv.npy").stat().st_mtime_ns
+    try:
+        people.write_text(
+            before.replace("00a,50,F,1.65,70", "00a,50,F,1.8,81").replace(
+                "00b,51,F", "00b,61,F"
+            )
+        )
+        told = prepare(archive, out)
+    finally:
+        people.write_text(before)
+    updated = {o.study_id[:16]: o.reasons for o in told if o.status == "updated"}
+    assert updated == {
+        "PETCT_000000000a": (
+            "height_m was 1.65, now 1.8",
+            "weight_kg was 70.0, now 81.0",
+            f"bmi_kg_m2 was {70 / 1.65**2}, now {81 / 1.8**2}",
+        ),
+        "PETCT_000000000b": ("age_years was 51.0, now 61.0",),
+    }
+    index = PreparedFolder(out).index
+    assert index.height_m.tolist() == [1.8, 1.8, 1.65]
+    assert index.age_years.tolist() == [50.0, 50.0, 61.0]
+    for row in index.itertuples():
+        study = json.loads((out / "studies" / row.name / "study.json").read_text())
+        assert (study["weight_kg"], study["age_years"]) == (
+            row.weight_kg,
+            row.age_years,
+        )
+        assert study["done"]["pet_grid"]["spacing_mm"] == [8.0, 8.0, 8.0]
+    assert (out / "studies" / names[0] / "suv.npy").stat().st_mtime_ns == suv
+    redrawn = [(out / "qc" / f"{n}.png").read_bytes() != pictures[n] for n in names]
+    assert redrawn == [False, False, True]
+    assert {o.status for o in prepare(archive, out)} == {"updated", "left out"}
+
+
+def largest_suv(task: Task) -> dict[str, Any]:
+    """Prepares nothing but the largest SUV, in every voxel."""
+    grid = whole_body_grid(task.settings.spacing_mm)
+    ones = np.ones(grid.shape, bool)
+    suv = ones * task.study.read_pet().voxels.max()
+    arrays = StudyArrays(np.zeros(grid.shape), suv, ones)
+    row = dict.fromkeys(INDEX, None) | {
+        **{"name": task.name, "study_id": task.study.study_id, "notes": []},
+        "weight_kg": task.study.demographics.weight_kg,
+    }
+    write_study(task.out, task.name, arrays, row, done={})
+    return {"row": row, "seconds": 0.0}
+
+
+def test_a_corrected_weight_that_scales_the_suv_prepares_anew(tmp_path: Path) -> None:
+    """DICOM without a weight: the table's makes the SUV."""
+    archive, people, out = (tmp_path / n for n in ("archive", "people.csv", "out"))
+    dicom_tree(archive, ["PETCT_000000000a"])
+    for file in archive.rglob("*.dcm"):
+        ds = pydicom.dcmread(file)
+        ds.PatientWeight = None
+        ds.save_as(file)
+    largest = []
+    for weight_kg in (70, 140):
+        people.write_text(f"subject_id,sex,weight_kg\nPETCT_000000000a,F,{weight_kg}\n")
+        settings = Settings(spacing_mm=16.0, demographics=people)
+        told: list[Outcome] = []
+        prepare_folder(
+            Survey(archive, demographics=people),
+            out,
+            settings,
+            workers=0,
+            notify=told.append,
+            work=largest_suv,
+        )
+        assert [o.status for o in told] == ["prepared"]
+        folder = PreparedFolder(out)
+        assert folder.index.weight_kg.tolist() == [weight_kg]
+        largest.append(float(folder.volumes(folder.index.name[0]).suv.max()))
+    assert largest[1] == pytest.approx(2 * largest[0], rel=1e-3)
+
+
+def test_a_folder_is_not_finished_before_its_tables(
+    archive: Path, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "again"
+    shutil.copytree(done, out)
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vct.autopet.preparing.write_index", killed)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(archive, out)
+    with pytest.raises(VctError, match="not prepared to its end"):
+        PreparedFolder(out)
 
 
 def test_other_settings_are_refused(archive: Path, done: Path) -> None:

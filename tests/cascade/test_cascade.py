@@ -1,16 +1,20 @@
 """The cascade: subjects are independent, repeatable, and stay on the device."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from tests.cascade.tiny import tiny_cascade
+from tests.cascade.tiny import tiny_cascade, write_tiny_model
+from vct.cascade import Cascade
 from vct.cascade.clock import StageClock
 from vct.cascade.condition import condition_vector
-from vct.grid import Grid
+from vct.errors import ModelError
+from vct.grid import Grid, whole_body_grid
+from vct.models import load_card
 
 
 @dataclass(frozen=True)
@@ -154,3 +158,18 @@ def test_the_road_runs_without_any_data_to_look_at() -> None:
     packed = cascade.run(condition, noise, None, StageClock(torch.device("cpu")))
     assert packed.device.type == "meta"
     assert packed.shape[0] == 2
+
+
+def test_stages_that_do_not_make_the_grid_of_the_card_are_refused(
+    tmp_path: Path,
+) -> None:
+    card = load_card(write_tiny_model(tmp_path))
+    assert Cascade.load(card).grid == whole_body_grid(16.0)
+    path = tmp_path / "card.yaml"
+    path.write_text(path.read_text().replace("- 72", "- 64"))
+    words = (
+        r"base stage makes \(36, 12, 16\) voxels and the fine stage 2 times as many "
+        r"along each axis, but the card's grid has \(64, 24, 32\)"
+    )
+    with pytest.raises(ModelError, match=words):
+        Cascade.load(load_card(tmp_path))

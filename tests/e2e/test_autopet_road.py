@@ -1,6 +1,6 @@
 """From an archive of patients to a cohort held against them, by the documented words.
 
-The commands are those of docs/how-to/autopet-end-to-end.md, read from there.
+The commands and the spec are those of docs/how-to/autopet-end-to-end.md, read there.
 """
 
 import re
@@ -19,7 +19,6 @@ from tests.autopet.archive import (
     patients,
     write_masks,
 )
-from tests.cascade.tiny import write_tiny_model
 from vct.anatomy import LABEL_OF, ORGANS
 from vct.autopet.prepared import PreparedFolder
 from vct.cli.main import main
@@ -31,22 +30,6 @@ from vct.validation.comparison_tables import read_tables
 from vct.validation.reference_file import read_reference, same_instrument
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "autopet-end-to-end.md"
-COHORT = """\
-version: 1
-name: patients
-seed: 3
-size: 2
-population:
-  sex: {kind: categorical, weights: {F: 0.5, M: 0.5}}
-  age_years: {kind: uniform, low: 50, high: 60}
-  bmi_kg_m2: {kind: uniform, low: 24, high: 28}
-  height_m: {kind: uniform, low: 1.65, high: 1.75}
-protocol:
-  injected_mbq_per_kg: 4.0
-  uptake_min: 60
-model:
-  name: models/patients-16mm
-"""
 
 pytestmark = [
     pytest.mark.slow,
@@ -56,8 +39,14 @@ pytestmark = [
 
 def commands() -> list[list[str]]:
     """The words of each command of the document, in order."""
-    (block,) = re.findall(r"```sh\n(.*?)```", HOW_TO.read_text("utf-8"), re.DOTALL)
+    (block,) = blocks("sh")
     return [shlex.split(line) for line in block.splitlines()]
+
+
+def blocks(language: str) -> list[str]:
+    """What the document prints in a language."""
+    text = HOW_TO.read_text("utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
 def run(words: list[str]) -> None:
@@ -95,8 +84,7 @@ def road(people: list[Patient], tmp_path_factory: pytest.TempPathFactory) -> Pat
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("road")
     dicom_archive(folder / "archive", people)
-    write_tiny_model(folder / "tiny")
-    (folder / "cohort.yaml").write_text(COHORT)
+    (folder / "cohort.yaml").write_text("\n".join(blocks("yaml")))
     (folder / "masks").mkdir()
     labels = "".join(f"{organ.label}: {organ.name}\n" for organ in ORGANS)
     (folder / "masks" / "labels.yaml").write_text(labels)

@@ -1,17 +1,21 @@
 """Calibration: volumes without bias, and errors that are what was expected."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 
 from vct.anatomy import CURRENT_LIST
 from vct.segment.network import Segmenter, SegmenterArchitecture
+from vct.training import calibrate_segmenter
 from vct.training.calibrate_segmenter import (
     OffsetSearch,
     Volumes,
     calibrated,
     errors_per_doubt,
 )
+from vct.training.config import CONFIGS, PhantomData
 
 CLASSES = len(CURRENT_LIST.organs) + 1
 
@@ -101,3 +105,21 @@ def test_calibration_takes_the_bias_out_of_volumes() -> None:
     assert wrong[1] < wrong[0] / 3
     assert len(again.architecture.logit_offsets) == made.classes
     assert set(again.architecture.error_per_doubt) <= set(CURRENT_LIST.rows)
+
+
+def test_phantoms_may_lie_elsewhere_than_the_config_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[PhantomData] = []
+
+    def stop(data: PhantomData, **_: object) -> None:
+        asked.append(data)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(calibrate_segmenter, "build_cache", stop)
+    config = str(CONFIGS / "segmenter-4mm.yaml")
+    words = ["", config, "--weights", "x", "--data", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(KeyboardInterrupt):
+        calibrate_segmenter.main()
+    assert (asked[0].folder, asked[0].subjects) == (tmp_path, 4000)

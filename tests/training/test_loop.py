@@ -6,6 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,15 @@ import pytest
 import torch
 
 from tests.training.test_train import config_file, draw_box, losses, quiet
+from vct.cascade.checkpoint import save_stage
+from vct.cascade.instrument import read_segmenter
+from vct.cascade.stage import load_base
 from vct.cli import main
-from vct.errors import SpecError
+from vct.errors import SpecError, VctError
 from vct.training import cache as cache_module
 from vct.training import train
+from vct.training.base import BaseTask
+from vct.training.calibrate_base import with_innovations
 from vct.training.config import Optimization
 from vct.training.draws import Draws
 from vct.training.schedule import RunState, Schedule
@@ -250,3 +257,139 @@ def test_a_step_may_be_divided_otherwise_and_end_later(tmp_path: Path) -> None:
     config.write_text(text)
     train("base", config, out=out, log=quiet)
     assert state_of(out)["samples"] == 2 * STEPS
+
+
+def saved_at_every_step(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Schedule, "due", lambda self, name, _: name == "checkpoint")
+
+
+def no_number_after(patch: pytest.MonkeyPatch, steps: int) -> None:
+    """The loss is NaN after so many steps."""
+    loss, calls = BaseTask.loss, count()
+
+    def ruined(self: BaseTask, draws: Draws) -> tuple[torch.Tensor, torch.Tensor]:
+        value, log_sigma = loss(self, draws)
+        return value * (1 if next(calls) < steps else torch.nan), log_sigma
+
+    patch.setattr(BaseTask, "loss", ruined)
+
+
+def test_a_loss_that_is_no_number_spares_the_checkpoint(tmp_path: Path) -> None:
+    """Gone on with from there, at a lower learning rate, as the message says."""
+    config, out = base_config(tmp_path, every=1000), tmp_path / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        saved_at_every_step(patch)
+        no_number_after(patch, steps=6)
+        with pytest.raises(
+            VctError, match=r"no finite number after 14 samples\. Lower opti"
+        ):
+            train("base", config, out=out, log=quiet)
+    saved = state_of(out)
+    assert saved["samples"] == 12
+    assert all(
+        v.isfinite().all() for part in ("stage", "ema") for v in saved[part].values()
+    )
+    assert not (out / "base.safetensors").exists()
+    config.write_text(
+        config.read_text().replace("warmup", "learning_rate: 1.0e-4\n  warmup")
+    )
+    said: list[str] = []
+    train("base", config, out=out, log=said.append)
+    assert "note: optimization.learning_rate was 0.0005, now 0.0001" in said
+    assert state_of(out)["samples"] == 2 * STEPS
+
+
+def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path) -> None:
+    """At a learning rate beyond everything weights are lost before a loss is seen."""
+    config, out = base_config(tmp_path, every=1000), tmp_path / "run"
+    config.write_text(
+        config.read_text().replace("warmup", "learning_rate: 1.0e+36\n  warmup")
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        saved_at_every_step(patch)
+        with pytest.raises(VctError, match="begin anew with --no-resume"):
+            train("base", config, out=out, log=quiet)
+    assert all(v.isfinite().all() for v in state_of(out)["ema"].values())
+
+
+def test_a_run_begun_again_after_its_end_leaves_its_calibration(tmp_path: Path) -> None:
+    config, out = base_config(tmp_path), tmp_path / "run"
+    weights = train("base", config, out=out, log=quiet, max_minutes=1e-9)
+    train("base", config, out=out, log=quiet)  # other weights are written
+    save_stage(with_innovations(load_base(weights)), weights)
+    calibrated = weights.read_bytes()
+    said: list[str] = []
+    train("base", config, out=out, log=said.append)
+    assert weights.read_bytes() == calibrated
+    assert f"{weights} has these weights already and is left as it is" in said
+    weights.unlink()
+    train("base", config, out=out, log=quiet)
+    assert not load_base(weights).architecture.innovations
+
+
+def test_so_does_the_segmenter(tmp_path: Path) -> None:
+    config, out = config_file(tmp_path, "segmenter", samples=4), tmp_path / "run"
+    weights = train("segmenter", config, out=out, log=quiet)
+    segmenter = read_segmenter(weights)
+    segmenter.architecture = replace(
+        segmenter.architecture, error_per_doubt={"liver": 1.0}
+    )
+    save_stage(segmenter, weights)
+    train("segmenter", config, out=out, log=quiet)
+    assert read_segmenter(weights).architecture.error_per_doubt == {"liver": 1.0}
+
+
+def test_the_minutes_of_a_command_are_its_own(tmp_path: Path) -> None:
+    """A chain of jobs goes on job by job, and each says how far the run is."""
+    before = RunState(steps=5, samples=10, minutes=60.0)
+    how = Optimization(max_samples=100)
+    assert not Schedule(how, 60.0, before).ended()
+    assert Schedule(how, 1e-9, before).ended()
+    assert Schedule(how, 60.0, before).told() == (
+        "10 of 100 samples in 60.0 minutes: run the same command again to go on"
+    )
+    whole = Optimization(max_minutes=240)
+    first = Schedule(whole, 60.0, before)
+    assert first.share() == pytest.approx(0.25, abs=1e-3)
+    assert first.told() == (
+        "10 samples in 60.0 of 240 minutes: run the same command again to go on"
+    )
+    assert Schedule(Optimization(max_minutes=60), 60.0, before).ended()
+    both = Optimization(max_samples=100, max_minutes=60)
+    assert (
+        "optimization.max_minutes is used up; raise it"
+        in Schedule(both, 60.0, before).told()
+    )
+    alone = Schedule(Optimization(), 60.0, before)
+    assert alone.share() == pytest.approx(0.5, abs=1e-3)
+    done = RunState(samples=100, minutes=60.0)
+    assert Schedule(how, 60.0, done).told() == "100 samples in 60.0 minutes"
+    with pytest.raises(SpecError, match=r"--max-minutes 0: must be above 0"):
+        Schedule(how, 0.0, before)
+
+
+def test_a_second_job_of_the_same_minutes_trains_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock of one minute a step; each job may take five."""
+    config, out = base_config(tmp_path), tmp_path / "run"
+    monkeypatch.setattr(
+        Schedule,
+        "minutes",
+        lambda self: self._before + self._state.steps - self._steps,
+    )
+    begin = Schedule.__init__
+
+    def begun(self: Schedule, how: Optimization, max_minutes: Any, state: Any) -> None:
+        self._steps = state.steps  # type: ignore[attr-defined]
+        begin(self, how, max_minutes, state)
+
+    monkeypatch.setattr(Schedule, "__init__", begun)
+    said: list[str] = []
+    for job in (1, 2):
+        train("base", config, out=out, log=said.append, max_minutes=5.0)
+        assert state_of(out)["samples"] == 10 * job
+        assert said[-1] == (
+            f"{10 * job} of 40 samples in {5 * job}.0 minutes: run the same command "
+            "again to go on"
+        )

@@ -4,23 +4,29 @@ The road of the tiny presets, in seconds: what ``vct train`` and ``publish`` do 
 paper's scale, a ten thousandth of the size.
 """
 
+import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from tests.cascade.tiny import write_tiny_model
+from tests.cascade.tiny import tiny_stages, write_tiny_model
 from tests.training.prepared_folder import phantom, write_prepared
 from vct.cascade import Cascade, StageSampler
+from vct.cascade.checkpoint import save_stage
 from vct.cascade.encode import CT_RANGE_HU
+from vct.cascade.stage import load_base
 from vct.cli import app
 from vct.errors import ModelError
 from vct.manifest import Cohort
 from vct.models import ModelCard, find_model
 from vct.report.methods import statements
+from vct.training.calibrate_base import with_innovations
 from vct.training.card import (
     BASE_SAMPLER,
     PHANTOMS,
@@ -30,7 +36,7 @@ from vct.training.card import (
     learning_curve,
     provenance_of,
 )
-from vct.training.config import CONFIGS, load_config
+from vct.training.config import CONFIGS, StageName, load_config
 from vct.training.publish import publish
 from vct.validation.run import reference_kind
 
@@ -78,18 +84,30 @@ def model(runs: Path) -> ModelCard:
     return published(runs, LICENCE)
 
 
-def published(runs: Path, licence: str | None) -> ModelCard:
+def published(runs: Path, licence: str | None, **options: Any) -> ModelCard:
+    names: dict[StageName, str] = {"base": "tiny-base", "superres": "tiny-superres"}
+    if "segmenter" in options:
+        names["segmenter"] = options.pop("segmenter")
+    options.setdefault("segmenter_of", str(runs.parent / "tiny"))
     return publish(
         runs,
-        {"base": "tiny-base", "superres": "tiny-superres"},
+        names,
         runs.parent / "patients-16mm",
         configs=CONFIGS,
         device_name="a laptop",
         device="cpu",
         notes=[],
-        segmenter_of=str(runs.parent / "tiny"),
         licence=licence,
+        **options,
     )
+
+
+@pytest.fixture
+def other_runs(runs: Path, model: ModelCard, tmp_path: Path) -> Path:
+    """A copy of the runs, to change."""
+    shutil.copytree(runs, tmp_path / "runs")
+    shutil.copytree(runs.parent / "tiny", tmp_path / "tiny")
+    return tmp_path / "runs"
 
 
 def test_the_model_draws_a_subject(model: ModelCard) -> None:
@@ -200,3 +218,85 @@ def test_a_base_stage_of_another_grid_is_refused(runs: Path, tmp_path: Path) -> 
     done = CliRunner().invoke(app, [*words.split(), "--device", "cpu"])
     assert isinstance(done.exception, ModelError)
     assert "the base stage makes (36, 12, 16) voxels" in str(done.exception)
+
+
+def test_a_segmenter_that_does_not_fit_is_refused_with_what_to_do(
+    other_runs: Path,
+) -> None:
+    words = (
+        r"segmenter of whole-body-4mm .* reads 4 mm, which is no whole multiple of the "
+        r"model's 16 mm\. Train one on phantoms \('vct train segmenter', "
+        r"data\.spacing_mm: 16 in its config\) and name its run with --segmenter"
+    )
+    with pytest.raises(ModelError, match=words):
+        published(other_runs, LICENCE, segmenter_of="whole-body-4mm")
+    assert not (other_runs.parent / "patients-16mm" / "card.yaml").exists()
+
+
+def test_a_segmenter_of_phantoms_measures_a_model_of_patients(
+    other_runs: Path,
+) -> None:
+    run = other_runs / "tiny-segmenter"
+    save_stage(tiny_stages()[2], run / "segmenter.safetensors")
+    log = {"samples": 20, "minutes": 0.1, "loss": 1.0, "loss_by_log_sigma": {}}
+    (run / "stats.jsonl").write_text(json.dumps(log))
+    card = published(other_runs, LICENCE, segmenter="tiny-segmenter")
+    assert card.segmenter["spacing_mm"] == 16.0
+    assert "unvalidated" in card.segmenter["validation"]
+    assert card.training["segmenter"]["phantoms"] == 16
+    assert Cascade.load(card).segmenter is not None
+
+
+def test_stages_of_different_fields_are_refused(other_runs: Path) -> None:
+    """As many voxels, 160 mm lower: the weights alone do not tell."""
+    record = other_runs / "tiny-base" / "data.json"
+    values = json.loads(record.read_text())
+    values["grid"]["origin_mm"][0] -= 160.0
+    record.write_text(json.dumps(values))
+    words = (
+        r"tiny-base was trained on the field z -992 to 160, y -192 to 192, x -256 to "
+        r"256 mm, and .*tiny-superres on z -832 to 320, .* mm\. Publish stages of one"
+    )
+    with pytest.raises(ModelError, match=words):
+        published(other_runs, LICENCE)
+
+
+def test_a_model_that_cannot_be_loaded_gets_no_card(
+    other_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise ModelError("does not fit")
+
+    monkeypatch.setattr(Cascade, "load", refused)
+    with pytest.raises(ModelError, match="does not fit"):
+        published(other_runs, LICENCE)
+    assert not (other_runs.parent / "patients-16mm" / "card.yaml").exists()
+
+
+def test_a_stage_without_its_calibration_is_named(other_runs: Path) -> None:
+    said: list[str] = []
+    published(other_runs, LICENCE, told=said.append)
+    weights = other_runs / "tiny-base" / "base.safetensors"
+    assert said == [
+        f"note: {weights} is not calibrated: tissues keep less of their spread between "
+        "people. Run 'python -m vct.training.calibrate_base' on it, and publish again."
+    ]
+    save_stage(with_innovations(load_base(weights)), weights)
+    said.clear()
+    published(other_runs, LICENCE, told=said.append)
+    assert said == []
+
+
+def test_a_run_that_ended_before_its_first_log_line_is_refused(
+    other_runs: Path,
+) -> None:
+    log = other_runs / "tiny-superres" / "stats.jsonl"
+    words = (
+        r"tiny-superres/stats\.jsonl holds no line, .* due after 10 steps\. Train it"
+    )
+    log.write_text("")
+    with pytest.raises(ModelError, match=words):
+        published(other_runs, LICENCE)
+    log.unlink()
+    with pytest.raises(ModelError, match=words):
+        published(other_runs, LICENCE)

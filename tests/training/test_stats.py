@@ -46,7 +46,7 @@ def test_a_line_holds_the_mean_loss_by_noise_level(tmp_path: Path) -> None:
 def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path) -> None:
     stats = Stats(tmp_path, RunState(), PLACE, lambda _: None)
     stats.add(torch.tensor([1.0, torch.nan]), torch.zeros(2))
-    with pytest.raises(VctError, match="lower the learning rate"):
+    with pytest.raises(VctError, match=r"Lower optimization\.learning_rate"):
         stats.write(RunState(samples=2), 1.0, 1.0)
 
 

@@ -1,10 +1,11 @@
 """Tables of who was scanned, keyed by subject: a user's own, and AutoPET's."""
 
 import re
+from collections.abc import Callable
 from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from vct.autopet.demographics import (
     Demographics,
@@ -15,6 +16,8 @@ from vct.autopet.demographics import (
     subject_key,
 )
 from vct.errors import VctError
+
+T = TypeVar("T")
 
 
 class DemographicsTable:
@@ -39,7 +42,8 @@ class DemographicsTable:
         self.name = path.name
         self.absurd: list[str] = []
         try:
-            table = pd.read_csv(path, dtype=str, sep=_separator(path))
+            separator = _separator(path)
+            table = pd.read_csv(path, dtype=str, sep=separator)
         except (OSError, ValueError) as e:  # pandas' errors are ValueErrors
             raise VctError(f"{path} cannot be read as a CSV table ({e}).") from e
         columns = {str(name).strip().lower(): str(name) for name in table.columns}
@@ -56,6 +60,7 @@ class DemographicsTable:
                     f"{right!r}."
                 )
         self._columns = columns
+        self._decimal_comma = separator != ","
         self._rows: dict[str, list[tuple[str | None, Demographics]]] = {}
         self.images: dict[str, int] = {}
         for row in table.fillna("").to_dict("records"):
@@ -87,12 +92,20 @@ class DemographicsTable:
             column = _column(self._columns, *names)
             return row[column].strip() or None if column else None
 
-        height_cm = _float(cell("height_cm"))
+        def told(read: Callable[[str], T | None], *names: str) -> T | None:
+            words = cell(*names)
+            value = read(words) if words else None
+            if words and value is None:
+                wrong = f"{names[0]} {words!r} cannot be read: left out"
+                self.absurd.append(f"{subject}: {wrong}")
+            return value
+
+        height_cm = told(self._number, "height_cm")
         person = Demographics(
-            age_years=age_years(cell("age_years", "age")),
-            sex=sex_code(cell("sex")),
-            height_m=_float(cell("height_m")) or (height_cm and height_cm / 100),
-            weight_kg=_float(cell("weight_kg")),
+            age_years=told(self._age_years, "age_years", "age"),
+            sex=told(sex_code, "sex"),
+            height_m=told(self._number, "height_m") or (height_cm and height_cm / 100),
+            weight_kg=told(self._number, "weight_kg"),
             diagnosis=cell("diagnosis"),
         )
         person, absurd = believed(person)
@@ -100,9 +113,21 @@ class DemographicsTable:
         study = cell("study", "study_id") or _study_of(cell("file location"))
         key = study_key(study) if study else None
         self._rows.setdefault(subject_key(subject), []).append((key, person))
-        uid, images = cell("series uid"), _float(cell("number of images"))
+        uid, images = cell("series uid"), self._number(cell("number of images") or "")
         if uid and images:
             self.images[uid] = int(images)
+
+    def _number(self, words: str) -> float | None:
+        try:
+            return float(self._with_point(words))
+        except ValueError:
+            return None
+
+    def _age_years(self, words: str) -> float | None:
+        return age_years(self._with_point(words))
+
+    def _with_point(self, words: str) -> str:
+        return words.replace(",", ".") if self._decimal_comma else words
 
 
 def is_metadata_table(path: Path) -> bool:
@@ -130,13 +155,6 @@ def _cells(line: str) -> list[str]:
 
 def _column(columns: dict[str, str], *names: str) -> str | None:
     return next((columns[name] for name in names if name in columns), None)
-
-
-def _float(value: str | None) -> float | None:
-    try:
-        return float(value) if value else None
-    except ValueError:
-        return None
 
 
 def _study_of(location: str | None) -> str | None:

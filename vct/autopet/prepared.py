@@ -123,30 +123,41 @@ class PreparedFolder:
         VctError
             If there is no such study, or its arrays are damaged or on another grid.
         """
-        folder = study_folder(self.path, name)
-        if not folder.is_dir():
+        if not study_folder(self.path, name).is_dir():
             raise VctError(f"{self.path} holds no prepared study {name!r}.")
-        kinds = {"ct_hu": np.int16, "suv": np.float16, "coverage": np.bool_}
-        return StudyArrays(
-            **{what: self._array(folder, what, kind) for what, kind in kinds.items()}
-        )
+        return read_arrays(self.path, name, self.grid)
 
-    def _array(self, folder: Path, what: str, kind: type) -> np.ndarray:
-        path = folder / f"{what}.npy"
-        try:
-            array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise VctError(
-                f"{path} cannot be read ({error}). Remove {folder} and run "
-                "'vct autopet prepare' again."
-            ) from error
-        if array.shape != self.grid.shape or array.dtype != kind:
-            raise VctError(
-                f"{path} is {array.dtype} of {array.shape}, not {np.dtype(kind)} of "
-                f"{self.grid.shape}. Remove {folder} and run 'vct autopet prepare' "
-                "again."
-            )
-        return array
+
+def read_arrays(path: Path, name: str, grid: Grid) -> StudyArrays:
+    """Arrays of a study in a prepared folder, memory-mapped and read-only.
+
+    Raises
+    ------
+    VctError
+        If they are missing, damaged or on another grid.
+    """
+    kinds = {"ct_hu": np.int16, "suv": np.float16, "coverage": np.bool_}
+    folder = study_folder(path, name)
+    return StudyArrays(
+        **{what: _array(folder, what, kind, grid) for what, kind in kinds.items()}
+    )
+
+
+def _array(folder: Path, what: str, kind: type, grid: Grid) -> np.ndarray:
+    path = folder / f"{what}.npy"
+    try:
+        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise VctError(
+            f"{path} cannot be read ({error}). Remove {folder} and run "
+            "'vct autopet prepare' again."
+        ) from error
+    if array.shape != grid.shape or array.dtype != kind:
+        raise VctError(
+            f"{path} is {array.dtype} of {array.shape}, not {np.dtype(kind)} of "
+            f"{grid.shape}. Remove {folder} and run 'vct autopet prepare' again."
+        )
+    return array
 
 
 def study_name(study_id: str) -> str:
@@ -247,12 +258,33 @@ def write_study(
         np.save(partial / "ct_hu.npy", arrays.ct_hu.astype(np.int16, copy=False))
         np.save(partial / "suv.npy", arrays.suv.astype(np.float16, copy=False))
         np.save(partial / "coverage.npy", arrays.coverage.astype(bool, copy=False))
-        text = json.dumps({**row, "done": done}, indent=2, allow_nan=False)
-        (partial / "study.json").write_text(text + "\n")
+        (partial / "study.json").write_text(_study_text({**row, "done": done}))
         partial.rename(folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+
+
+def _study_text(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, indent=2, allow_nan=False) + "\n"
+
+
+def update_row(path: Path, name: str, row: Mapping[str, Any]) -> None:
+    """Write another index row into ``study.json``; what was done stays."""
+    file = study_folder(path, name) / "study.json"
+    partial = file.with_name(".study.json.partial")
+    partial.write_text(_study_text({**json.loads(file.read_text()), **row}))
+    partial.replace(file)
+
+
+def remove_study(path: Path, name: str) -> None:
+    """Remove a study, if it is there; one that is removed in part is not there."""
+    folder = study_folder(path, name)
+    partial = folder.with_name(f".{name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    if folder.exists():
+        folder.rename(partial)
+        shutil.rmtree(partial)
 
 
 def read_row(path: Path, name: str) -> dict[str, Any] | None:

@@ -11,10 +11,14 @@ from vct.autopet.demographics import subject_key
 from vct.autopet.picture import write_picture
 from vct.autopet.prepare import PreparedStudy, prepare_study, what_was_done
 from vct.autopet.prepared import (
+    StudyArrays,
+    read_arrays,
     read_row,
     read_settings,
+    remove_study,
     split_of,
     study_name,
+    update_row,
     write_index,
     write_left_out,
     write_settings,
@@ -78,10 +82,13 @@ class Settings:
 
 
 class Outcome(NamedTuple):
-    """What became of one study; ``seconds`` of a prepared one."""
+    """What became of one study; ``seconds`` of a prepared one.
+
+    One is ``updated`` if it was prepared before and its person is told otherwise now.
+    """
 
     study_id: str
-    status: Literal["prepared", "kept", "left out"]
+    status: Literal["prepared", "kept", "updated", "left out"]
     reasons: tuple[str, ...] = ()
     seconds: float = 0.0
 
@@ -126,9 +133,10 @@ def prepare_folder(
     notify: Callable[[Outcome], None] = lambda outcome: None,
     work: Callable[[Task], dict[str, Any]] | None = None,
 ) -> None:
-    """Prepare the studies of a survey; what is complete already is kept.
+    """Prepare the studies of a survey; the images of complete ones are kept.
 
-    The tables are written at the end, also at an early one, by Ctrl-C.
+    What the survey now knows of the person is taken over. The tables are written at the
+    end, also at an early one, by Ctrl-C.
 
     Parameters
     ----------
@@ -166,7 +174,6 @@ def prepare_folder(
             else:
                 tables.leave_out(task.study, (ended.failure,))
                 notify(Outcome(task.study.study_id, "left out", (ended.failure,)))
-        write_settings(out, {**told, "finished": True}, grid)
     except VctError:
         with suppress(OSError):  # the disk that stopped us
             tables.write(out)
@@ -175,6 +182,7 @@ def prepare_folder(
         tables.write(out)
         raise
     tables.write(out)
+    write_settings(out, {**told, "finished": True}, grid)
 
 
 class _Tasks:
@@ -203,12 +211,33 @@ class _Tasks:
                 self._leave_out(report, ("another study has the same identifier",))
                 continue
             names.add(name)
+            task = Task(study, name, self._out, self._settings)
             row = read_row(self._out, name)
-            if row is not None:
-                self._tables.index[name] = row
-                self._notify(Outcome(study.study_id, "kept"))
+            if row is not None and not _suv_differs(study, row):
+                self._keep(task, row)
             else:
-                yield Task(study, name, self._out, self._settings)
+                with _writing_to(self._out):
+                    remove_study(self._out, name)
+                yield task
+
+    def _keep(self, task: Task, row: dict[str, Any]) -> None:
+        now = row | _told(task.study)
+        changes = tuple(
+            f"{name} was {row[name]}, now {value}"
+            for name, value in now.items()
+            if row[name] != value and name != "notes"
+        )
+        if now != row:
+            with _writing_to(self._out):
+                update_row(self._out, task.name, now)
+                if _caption(row) != _caption(now):
+                    grid = whole_body_grid(self._settings.spacing_mm)
+                    _draw(task, read_arrays(self._out, task.name, grid), now)
+        self._tables.index[task.name] = now
+        outcome = Outcome(task.study.study_id, "kept")
+        if changes:
+            outcome = outcome._replace(status="updated", reasons=changes)
+        self._notify(outcome)
 
     def _leave_out(self, report: StudyReport, reasons: tuple[str, ...]) -> None:
         self._tables.leave_out(report, reasons)
@@ -234,7 +263,6 @@ def prepare_task(task: Task) -> dict[str, Any]:
         take_arms_down=settings.arms_down,
     )
     row = _row(task, prepared)
-    caption = f"{study.study_id}   {row['sex']}, {row['age_years']:.0f} y"
     done = what_was_done(
         prepared,
         vct_version=_version(),
@@ -243,9 +271,7 @@ def prepare_task(task: Task) -> dict[str, Any]:
         pet_grid=_grid_told(study.pet.grid),
     )
     with _writing_to(task.out):
-        pictures = task.out / "qc"
-        pictures.mkdir(exist_ok=True)
-        write_picture(prepared.arrays, grid, caption, pictures / f"{task.name}.png")
+        _draw(task, prepared.arrays, row)
         write_study(task.out, task.name, prepared.arrays, row, done)
     return {"row": row, "seconds": perf_counter() - begin}
 
@@ -262,8 +288,42 @@ def _writing_to(out: Path) -> Iterator[None]:
         ) from error
 
 
+def _draw(task: Task, arrays: StudyArrays, row: dict[str, Any]) -> None:
+    pictures = task.out / "qc"
+    pictures.mkdir(exist_ok=True)
+    grid = whole_body_grid(task.settings.spacing_mm)
+    write_picture(arrays, grid, _caption(row), pictures / f"{task.name}.png")
+
+
+def _caption(row: dict[str, Any]) -> str:
+    return f"{row['study_id']}   {row['sex']}, {row['age_years']:.0f} y"
+
+
+def _suv_differs(study: Study, row: dict[str, Any]) -> bool:
+    """Whether the study was prepared by another weight than it would be now.
+
+    A table's weight scales the SUV of DICOM files that tell none.
+    """
+    weight_kg = study.demographics.weight_kg
+    return study.layout == "dicom" and row["weight_kg"] != weight_kg
+
+
+def _told(study: Study) -> dict[str, Any]:
+    """The part of an index row that tables and headers tell of the person."""
+    person = study.demographics
+    return {
+        "age_years": person.age_years,
+        "sex": person.sex,
+        "height_m": person.height_m,
+        "weight_kg": person.weight_kg,
+        "bmi_kg_m2": person.bmi_kg_m2,
+        "diagnosis": person.diagnosis,
+        "notes": list(study.notes),
+    }
+
+
 def _row(task: Task, prepared: PreparedStudy) -> dict[str, Any]:
-    study, person = task.study, task.study.demographics
+    study = task.study
     key = subject_key(study.subject_id)
     low, high = prepared.covered_k
     return {
@@ -274,19 +334,13 @@ def _row(task: Task, prepared: PreparedStudy) -> dict[str, Any]:
         "layout": study.layout,
         "tracer": study.tracer,
         "split": split_of(key, task.settings.seed, task.settings.held_out_share),
-        "age_years": person.age_years,
-        "sex": person.sex,
-        "height_m": person.height_m,
-        "weight_kg": person.weight_kg,
-        "bmi_kg_m2": person.bmi_kg_m2,
-        "diagnosis": person.diagnosis,
+        **_told(study),
         "injected_mbq": study.injected_mbq,
         "uptake_min": study.uptake_min,
         "covered_low_k": low,
         "covered_high_k": high,
         "arms": prepared.arms,
         "ct_on_pet_grid": study.ct_on_pet_grid,
-        "notes": list(study.notes),
     }
 
 

@@ -25,6 +25,7 @@ from vct.cascade.tile import TilePlan
 from vct.diffusion.sample import Solver, evaluations
 from vct.diffusion.schedule import noise_levels
 from vct.diffusion.unet import channels_last
+from vct.errors import ModelError
 from vct.grid import Grid
 from vct.measured import Measured
 from vct.seeds import torch_seed
@@ -165,6 +166,13 @@ class Cascade:
         factor = superres.architecture.factor
         k, j, i = (n * factor for n in base.architecture.shape)
         grid = card.grid  # type: ignore[attr-defined]
+        if (k, j, i) != tuple(grid["shape"]):
+            raise ModelError(
+                f"{card.folder}: the base stage makes {base.architecture.shape} voxels "
+                f"and the fine stage {factor} times as many along each axis, but the "
+                f"card's grid has {tuple(grid['shape'])}. Publish a base and a fine "
+                "stage that were trained on the same field."
+            )
         tile = card.superres.get("tile")
         return cls(
             base,

@@ -49,6 +49,21 @@ def save_stage(stage: nn.Module, path: Path) -> None:
     save_file(tensors, path, metadata={"architecture": json.dumps(architecture)})
 
 
+def holds_stage(path: Path, stage: nn.Module) -> bool:
+    """Whether a file has the weights of a stage, in its precision; it may have more."""
+    if not path.is_file():
+        return False
+    with _readable(path):
+        there = load_file(path)
+    return all(
+        name in there
+        and torch.equal(
+            there[name].to(torch.bfloat16), value.detach().to("cpu", torch.bfloat16)
+        )
+        for name, value in stage.state_dict().items()
+    )
+
+
 def read_architecture(
     kind: type[Architecture], path: Path, *, unsaid: dict[str, Any] | None = None
 ) -> Architecture:

@@ -35,7 +35,7 @@ def train(
         bool, typer.Option(help="Go on from the last checkpoint in the folder.")
     ] = True,
     max_minutes: Annotated[
-        float | None, typer.Option(help="Stop by the wall clock.")
+        float | None, typer.Option(help="Stop after so many minutes of this command.")
     ] = None,
 ) -> None:
     """Train one stage of a model. Under torchrun, all its GPUs train together."""

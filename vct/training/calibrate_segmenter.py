@@ -9,7 +9,8 @@ whose probability is neither 0 nor 1) that the network has.
     python -m vct.training.calibrate_segmenter vct/training/configs/segmenter-4mm.yaml \
         --weights runs/segmenter-4mm/segmenter.safetensors --device cuda
 
-Run it after training and before publishing; the held-out phantoms stay untouched.
+``--data`` is another folder than the config names, as of ``vct train``. Run it after
+training and before publishing; the held-out phantoms stay untouched.
 """
 
 import argparse
@@ -150,11 +151,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Calibrate a trained segmenter.")
     parser.add_argument("config", type=Path)
     parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--data", type=Path, help="folder of the data, as vct train")
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
-    cache = build_cache(
-        load_config(args.config, "segmenter").phantoms, device=args.device
-    )
+    data = load_config(args.config, "segmenter", data=args.data).phantoms
+    cache = build_cache(data, device=args.device)
     segmenter = read_segmenter(args.weights)
     phantoms = calibration_phantoms(cache)
     segmenter = calibrated(segmenter, cache, phantoms, args.device)

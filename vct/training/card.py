@@ -5,10 +5,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from vct.cascade import StageSampler
 from vct.cascade.stage import load_superres
 from vct.errors import ModelError
-from vct.grid import whole_body_grid
+from vct.grid import Grid, whole_body_grid
 from vct.models import CARD_NAME
 from vct.provenance import sha256_of_file
 from vct.training.base import SIGMA_MAX
@@ -83,8 +85,10 @@ def card_of(
     Raises
     ------
     ModelError
-        If a model of patients has no licence.
+        If a model of patients has no licence, if the stages were trained on different
+        fields, or if a run wrote no log.
     """
+    _check_field(base, superres)
     stages = [base, superres]
     people = base.patients or {}
     return {
@@ -120,21 +124,48 @@ def card_of(
 
 
 def _grid(out: Path, superres: FinishedStage) -> dict[str, Any]:
-    patients, data = superres.patients, superres.config.data
-    if patients is not None:
-        grid = patients["grid"]
-    else:
-        assert isinstance(data, PhantomData)
-        grid = {k: list(v) for k, v in asdict(whole_body_grid(data.spacing_mm)).items()}
-    spacing_mm = grid["spacing_mm"][0]
+    grid = _images_grid(superres)
+    spacing_mm = grid.spacing_mm[0]
     factor = load_superres(out / superres.file).architecture.factor
     return {
         "summary": (
             f"Whole-body FDG PET and CT at {spacing_mm:g} mm from age, sex, height and "
             f"BMI; base stage at {spacing_mm * factor:g} mm."
         ),
-        "grid": grid,
+        "grid": {k: list(v) for k, v in asdict(grid).items()},
     }
+
+
+def _images_grid(stage: FinishedStage) -> Grid:
+    """Grid of the images that a stage was trained on."""
+    patients, data = stage.patients, stage.config.data
+    if patients is not None:
+        return Grid(**{k: tuple(v) for k, v in patients["grid"].items()})
+    assert isinstance(data, PhantomData)
+    return whole_body_grid(data.spacing_mm)
+
+
+def _check_field(base: FinishedStage, superres: FinishedStage) -> None:
+    """Refuse stages of different fields: the card's place is the fine stage's."""
+    coarse, fine = (_edges_mm(_images_grid(stage)) for stage in (base, superres))
+    if np.allclose(coarse, fine, rtol=0, atol=0.01):
+        return
+    words = [
+        ", ".join(
+            f"{axis} {low:g} to {high:g}"
+            for axis, (low, high) in zip(*named, strict=True)
+        )
+        for named in (("zyx", coarse), ("zyx", fine))
+    ]
+    raise ModelError(
+        f"{base.run} was trained on the field {words[0]} mm, and {superres.run} on "
+        f"{words[1]} mm. Publish stages of one field (data.window_mm)."
+    )
+
+
+def _edges_mm(grid: Grid) -> list[tuple[float, float]]:
+    low = [o - d / 2 for o, d in zip(grid.origin_mm, grid.spacing_mm, strict=True)]
+    return [(edge, edge + fov) for edge, fov in zip(low, grid.fov_mm, strict=True)]
 
 
 def provenance_of(stages: list[FinishedStage], licence: str | None) -> dict[str, str]:
@@ -162,7 +193,13 @@ def provenance_of(stages: list[FinishedStage], licence: str | None) -> dict[str,
 
 
 def training_of(stage: FinishedStage) -> dict[str, Any]:
-    """How a stage was trained, as the card tells it."""
+    """How a stage was trained, as the card tells it.
+
+    Raises
+    ------
+    ModelError
+        If the run ended before its first log line.
+    """
     config, patients = stage.config, stage.patients
     data: dict[str, Any]
     if patients is not None:
@@ -179,8 +216,7 @@ def training_of(stage: FinishedStage) -> dict[str, Any]:
         data = {key: patients[key] for key in keep}
     else:
         data = {"phantoms": len(config.phantoms.training)}
-    lines = (stage.run / "stats.jsonl").read_text().splitlines()
-    logged = [json.loads(line) for line in lines]
+    logged = _logged(stage)
     last = logged[-1]
     reached = ("samples", "minutes", "loss", "loss_by_log_sigma")
     return {
@@ -191,6 +227,20 @@ def training_of(stage: FinishedStage) -> dict[str, Any]:
         "architecture": config.architecture,
         "optimization": config.optimization.model_dump(exclude_none=True),
     }
+
+
+def _logged(stage: FinishedStage) -> list[dict[str, Any]]:
+    """Lines of the run's log."""
+    path = stage.run / "stats.jsonl"
+    lines = path.read_text().splitlines() if path.is_file() else []
+    if not lines:
+        raise ModelError(
+            f"{path} holds no line, so that nothing tells what the run has learned: it "
+            "ended before its first, which is due after "
+            f"{stage.config.reporting.log_every_steps} steps. Train it longer, or set "
+            "reporting.log_every_steps lower and begin it anew with --no-resume."
+        )
+    return [json.loads(line) for line in lines]
 
 
 def learning_curve(logged: list[dict[str, Any]]) -> dict[str, list[float]]:

@@ -170,11 +170,15 @@ class TrainingConfig(_Strict):
         )
 
 
+# What may change when a run goes on, and is told: a way on for one that diverged.
+CHANGEABLE = frozenset({"optimization.learning_rate", "optimization.precision"})
+
+
 def told_apart(config: TrainingConfig) -> dict[str, Any]:
-    """What a run that goes on must have in common with what it began as: name → value.
+    """What a run that goes on has in common with what it began as: name → value.
 
     Its end, its log, its speed and the place of its data may differ, and how a step is
-    divided.
+    divided. What is ``CHANGEABLE`` may differ too.
     """
     division = {"batch_size", "accumulate"}
     free = {

@@ -12,10 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from vct.cascade.checkpoint import save_stage
+from vct.cascade.checkpoint import holds_stage, save_stage
 from vct.diffusion.ema import Ema
 from vct.errors import SpecError
-from vct.training.config import Optimization, TrainingConfig, told_apart
+from vct.training.config import (
+    CHANGEABLE,
+    Optimization,
+    TrainingConfig,
+    told_apart,
+)
 from vct.training.draws import Draws
 from vct.training.optimizer import optimizers_of
 from vct.training.parallel import Place, agree, leave
@@ -69,17 +74,17 @@ def train_loop(
     ------
     SpecError
         If it would go on from a checkpoint of another config.
+    VctError
+        If the loss is no number; the checkpoint is then the one before.
     TrainingStopped
         If SIGTERM or Ctrl-C came; the checkpoint is then written.
     """
     run = _Run(task, config, out, place=place)
     if resume and run.checkpoint.exists():
-        run.load()
-        if run.first:
-            log(
-                f"resumed at {run.state.samples} samples, "
-                f"{run.state.minutes:.1f} minutes"
-            )
+        changes = run.load()
+        log(f"resumed at {run.state.samples} samples, {run.state.minutes:.1f} minutes")
+        for change in changes:
+            log(f"note: {change}")
     with stop_request() as request:
         run.start(max_minutes, log)
         while True:
@@ -95,8 +100,8 @@ def train_loop(
     if not ended:
         raise TrainingStopped(f"saved at {run.state.samples} samples")
     if run.first:
-        run.export()
-        log(f"{run.state.samples} samples in {run.state.minutes:.1f} minutes")
+        run.export(log)
+        log(run.schedule.told())
 
 
 class _Run:
@@ -182,9 +187,16 @@ class _Run:
         every = self.config.reporting.checkpoint_minutes
         return self.first and self.schedule.due("checkpoint", every)
 
-    def export(self) -> None:
-        """Averaged weights and their picture."""
-        save_stage(self.ema.module, self.out / f"{self.config.stage}.safetensors")
+    def export(self, log: Log) -> None:
+        """Averaged weights and their picture; a file that has them keeps its rest.
+
+        The rest is what was calibrated after training.
+        """
+        weights = self.out / f"{self.config.stage}.safetensors"
+        if holds_stage(weights, self.ema.module):
+            log(f"{weights} has these weights already and is left as it is")
+            return
+        save_stage(self.ema.module, weights)
         self._picture()
 
     def _picture(self) -> None:
@@ -192,9 +204,17 @@ class _Run:
         self.task.picture(self.ema.module, self.out / name)
 
     def save(self) -> None:
-        """Write the checkpoint; every process calls this, the first one writes."""
+        """Write the checkpoint; every process calls this, the first one writes.
+
+        Raises
+        ------
+        VctError
+            If a loss or a weight is no number; the checkpoint stays as it was.
+        """
         self.state.minutes = self.schedule.minutes()
         sums = self.stats.sums()
+        weights = [*self.parameters, *self.ema.module.parameters()]
+        self.stats.refuse_ruined([sums, *weights], self.state.samples)
         if not self.first:
             return
         partial = self.checkpoint.with_suffix(".partial")
@@ -212,8 +232,8 @@ class _Run:
         )
         partial.rename(self.checkpoint)
 
-    def load(self) -> None:
-        """Go on where the checkpoint stands."""
+    def load(self) -> list[str]:
+        """Go on where the checkpoint stands; returns what has changed since."""
         saved = torch.load(
             self.checkpoint, map_location=self.place.device, weights_only=True
         )
@@ -222,7 +242,7 @@ class _Run:
                 f"{self.checkpoint} is of an earlier version of vct, whose optimizer's "
                 "state this one cannot read. Finish it there, or name another folder."
             )
-        self._check_config(saved.get("config", {}))
+        changes = self._check_config(saved.get("config", {}))
         for name in vars(self.state):
             setattr(self.state, name, saved[name])
         self.task.stage.load_state_dict(saved["stage"])
@@ -231,20 +251,23 @@ class _Run:
         for optimizer, state in zip(self.optimizers, saved["optimizers"], strict=True):
             optimizer.load_state_dict(state)
         self._sums = saved.get("stats")
+        return changes
 
-    def _check_config(self, before: dict[str, Any]) -> None:
-        """Refuse to go on as something else."""
+    def _check_config(self, before: dict[str, Any]) -> list[str]:
+        """Refuse to go on as something else; returns what may change and has."""
         now = self.told_apart
-        other = [
-            f"{name} was {value}, now {now.get(name)}"
+        other = {
+            name: f"{name} was {value}, now {now.get(name)}"
             for name, value in before.items()
             if now.get(name) != value
-        ]
-        if other:
+        }
+        refused = [words for name, words in other.items() if name not in CHANGEABLE]
+        if refused:
             raise SpecError(
                 f"{self.checkpoint} was trained with another config: "
-                f"{'; '.join(other)}. Go on with the same, or name another folder."
+                f"{'; '.join(refused)}. Go on with the same, or name another folder."
             )
+        return list(other.values())
 
 
 def _autocast(how: Optimization, device: str) -> Any:

@@ -10,19 +10,26 @@
 
 A run lies in a folder named as its config. ``--share`` leaves base stage and segmenter
 in the model that has them already. Nobody has labeled the organs of prepared studies: a
-model of patients takes the segmenter of another model, marked as unvalidated.
+model of patients takes the segmenter of another model, or with ``--segmenter`` one that
+was trained on phantoms of its own spacing. Either is marked as unvalidated.
 """
 
 import argparse
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from vct.cascade import Cascade
+from vct.cascade.checkpoint import read_architecture
+from vct.cascade.instrument import whole_factor
+from vct.cascade.stage import BaseArchitecture
 from vct.errors import ModelError
-from vct.models import ModelCard, find_model, load_card
+from vct.grid import Grid
+from vct.models import CARD_NAME, ModelCard, find_model, load_card
 from vct.provenance import sha256_of_file
+from vct.segment.network import SegmenterArchitecture
 from vct.training.cache import build_cache
 from vct.training.card import (
     UNVALIDATED,
@@ -34,7 +41,7 @@ from vct.training.card import (
 from vct.training.config import CONFIGS, PreparedData, StageName, load_config
 from vct.training.evaluate import held_out_metrics
 
-SEGMENTER_OF = "whole-body-4mm"
+SEGMENTER, SEGMENTER_OF = "segmenter-4mm", "whole-body-4mm"
 ELSEWHERE = "; it learned positions in the whole field, not in the model's window"
 
 
@@ -50,6 +57,7 @@ def publish(
     share: Path | None = None,
     segmenter_of: str = SEGMENTER_OF,
     licence: str | None = None,
+    told: Callable[[str], None] = print,
 ) -> ModelCard:
     """Assemble a model folder; measure a segmenter of ours on held-out phantoms.
 
@@ -58,7 +66,8 @@ def publish(
     runs
         Folder with one run a folder.
     names
-        Run of each stage, which is also the name of its config.
+        Run of each stage, which is also the name of its config. A model of patients
+        may name none of the segmenter.
     out
         Model folder to write; its name is the model's.
     configs
@@ -72,42 +81,99 @@ def publish(
     share
         Model folder beside ``out`` that holds the same base stage and segmenter.
     segmenter_of
-        Model whose segmenter a model of patients takes.
+        Model whose segmenter a model of patients takes if ``names`` has none.
     licence
         Sentence that a model of patients must have.
+    told
+        Is told which stages are not calibrated.
 
     Raises
     ------
     ModelError
-        If a run is incomplete, or a model of patients has no licence.
+        If a run is incomplete, a model of patients has no licence, or the parts do not
+        fit one another.
     """
     out.mkdir(parents=True, exist_ok=True)
 
     def finished(stage: StageName) -> FinishedStage:
-        return _finished(stage, runs, names[stage], configs, out, share)
+        name = names.get(stage, SEGMENTER)
+        return _finished(stage, runs, name, configs, out, share)
 
     base, superres = finished("base"), finished("superres")
+    stages = [base, superres]
+    patients = any(isinstance(s.config.data, PreparedData) for s in stages)
+    if patients and "segmenter" not in names:
+        segmenter = _taken_segmenter(find_model(segmenter_of), out)
+    else:
+        stages.append(finished("segmenter"))
+        segmenter = _own_segmenter(stages[-1])
+    if patients:
+        segmenter["validation"] = UNVALIDATED + _elsewhere(superres)
     said = {"machine": device_name, "notes": notes, "licence": licence}
-    if any(isinstance(s.config.data, PreparedData) for s in (base, superres)):
-        taken = _taken_segmenter(find_model(segmenter_of), out)
-        if isinstance(superres.config.data, PreparedData):
-            whole = superres.config.data.window_mm is None
-            taken["validation"] += "" if whole else ELSEWHERE
-        write_card(card_of(out, base, superres, taken, **said), out)  # type: ignore[arg-type]
-        return load_card(out)
-    segmenter = finished("segmenter")
-    ours = {
-        "file": segmenter.file,
-        "spacing_mm": segmenter.config.phantoms.spacing_mm,
-    }
-    card = card_of(out, base, superres, ours, **said)  # type: ignore[arg-type]
-    card["training"]["segmenter"] = training_of(segmenter)
-    write_card(card, out)
-    cascade = Cascade.load(load_card(out), device=device)
-    cache = build_cache(superres.config.phantoms, device=device, held_out_only=True)
-    card["metrics"] = held_out_metrics(cascade, cache)
-    write_card(card, out)
+    card = card_of(out, base, superres, segmenter, **said)  # type: ignore[arg-type]
+    _check_spacing(card)
+    card["training"] |= {stage.name: training_of(stage) for stage in stages}
+    cascade = _loaded(card, out, device)
+    if not patients:
+        phantoms = superres.config.phantoms
+        cache = build_cache(phantoms, device=device, held_out_only=True)
+        card["metrics"] = held_out_metrics(cascade, cache)
+        write_card(card, out)
+    for stage in stages:
+        if not _calibrated(stage, out):
+            told(_uncalibrated(stage))
     return load_card(out)
+
+
+def _loaded(card: dict[str, Any], out: Path, device: str) -> Cascade:
+    """The model, whose card stays only if it can be loaded."""
+    write_card(card, out)
+    try:
+        return Cascade.load(load_card(out), device=device)
+    except ModelError:
+        (out / CARD_NAME).unlink()
+        raise
+
+
+_CALIBRATIONS = {
+    "base": "tissues keep less of their spread between people",
+    "segmenter": "the tables will hold no volume_error_ml, and no organ is uncertain",
+}
+
+
+def _calibrated(stage: FinishedStage, out: Path) -> bool:
+    """Whether there is nothing to calibrate, or it was."""
+    if stage.name == "base":
+        return read_architecture(BaseArchitecture, out / stage.file).innovations
+    if stage.name == "segmenter":
+        found = read_architecture(SegmenterArchitecture, out / stage.file)
+        return bool(found.error_per_doubt)
+    return True
+
+
+def _uncalibrated(stage: FinishedStage) -> str:
+    weights = stage.run / f"{stage.name}.safetensors"
+    return (
+        f"note: {weights} is not calibrated: {_CALIBRATIONS[stage.name]}. Run 'python "
+        f"-m vct.training.calibrate_{stage.name}' on it, and publish again."
+    )
+
+
+def _check_spacing(card: dict[str, Any]) -> None:
+    """Refuse a segmenter whose voxels are not whole ones of the model."""
+    values, segmenter = card["grid"], card["segmenter"]
+    grid = Grid(**{key: tuple(value) for key, value in values.items()})
+    try:
+        whole_factor(segmenter["spacing_mm"], grid)
+    except ModelError:
+        reads, has = segmenter["spacing_mm"], grid.spacing_mm[0]
+        raise ModelError(
+            f"the segmenter of {segmenter.get('from', 'this model')} reads {reads:g} "
+            f"mm, which is no whole multiple of the model's {has:g} mm. Train one on "
+            f"phantoms ('vct train segmenter', data.spacing_mm: {has:g} in its config) "
+            "and name its run with --segmenter, or name another model with "
+            "--segmenter-of."
+        ) from None
 
 
 def _finished(
@@ -136,6 +202,17 @@ def _finished(
     return FinishedStage(stage, config, run, os.path.relpath(share / weights, out))
 
 
+def _own_segmenter(stage: FinishedStage) -> dict[str, Any]:
+    """A segmenter of ours, as the card names it."""
+    return {"file": stage.file, "spacing_mm": stage.config.phantoms.spacing_mm}
+
+
+def _elsewhere(superres: FinishedStage) -> str:
+    data = superres.config.data
+    windowed = isinstance(data, PreparedData) and data.window_mm is not None
+    return ELSEWHERE if windowed else ""
+
+
 def _taken_segmenter(model: ModelCard, out: Path) -> dict[str, Any]:
     """The segmenter of another model, copied, as the card names it."""
     shutil.copyfile(
@@ -146,7 +223,6 @@ def _taken_segmenter(model: ModelCard, out: Path) -> dict[str, Any]:
         "file": "segmenter.safetensors",
         "spacing_mm": spacing_mm,
         "from": f"{model.name} {model.version}",
-        "validation": UNVALIDATED,
     }
 
 
@@ -157,7 +233,9 @@ def main() -> None:
     parser.add_argument("--configs", type=Path, default=CONFIGS)
     parser.add_argument("--base", default="base-8mm")
     parser.add_argument("--superres", required=True)
-    parser.add_argument("--segmenter", default="segmenter-4mm")
+    parser.add_argument(
+        "--segmenter", help=f"of phantoms, by default {SEGMENTER}; of patients, none"
+    )
     parser.add_argument("--segmenter-of", default=SEGMENTER_OF)
     parser.add_argument("--share", type=Path)
     parser.add_argument("--licence")
@@ -166,13 +244,12 @@ def main() -> None:
     parser.add_argument("--note", action="append", default=[])
     parser.add_argument("-o", "--out", type=Path, required=True)
     args = parser.parse_args()
+    names: dict[StageName, str] = {"base": args.base, "superres": args.superres}
+    if args.segmenter:
+        names["segmenter"] = args.segmenter
     publish(
         args.runs,
-        {
-            "base": args.base,
-            "superres": args.superres,
-            "segmenter": args.segmenter,
-        },
+        names,
         args.out,
         configs=args.configs,
         device_name=args.device_name,

@@ -40,12 +40,14 @@ def train(
     resume
         Go on from the run's last checkpoint when there is one.
     max_minutes
-        Stop by the wall clock, whatever the config says.
+        Stop after so many minutes of this call, if the config does not sooner.
 
     Raises
     ------
     SpecError
-        If the config is not a training of this stage.
+        If the config is not a training of this stage, or the run began with another.
+    VctError
+        If the loss is no number.
     TrainingStopped
         If SIGTERM or Ctrl-C came; the same call then goes on.
     """

@@ -1,5 +1,6 @@
 """Where a run stands, when it ends, and what share of the learning rate it is due."""
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -22,19 +23,38 @@ class Schedule:
     With ``max_samples`` the learning rate follows the samples alone, so that a run that
     was cut short and goes on is the run that was not; minutes then only stop it. With
     minutes alone it follows the clock.
+
+    Parameters
+    ----------
+    how
+        Its ``max_minutes`` are all that the run may train, earlier processes included.
+    max_minutes
+        What this process may train of them. They are also the end of the learning rate
+        where ``how`` names no end.
+    state
+        Where the run stands.
+
+    Raises
+    ------
+    SpecError
+        If nothing says when the run ends, or it would end before it begins.
     """
 
     def __init__(
         self, how: Optimization, max_minutes: float | None, state: RunState
     ) -> None:
-        self._how, self._state = how, state
-        self._max_minutes = max_minutes or how.max_minutes
-        if self._max_minutes is None and how.max_samples is None:
+        if max_minutes is None and not (how.max_minutes or how.max_samples):
             raise SpecError(
                 "nothing says when the run ends: give optimization.max_samples or "
                 "max_minutes in the config, or --max-minutes"
             )
+        if max_minutes is not None and not max_minutes > 0:
+            raise SpecError(f"--max-minutes {max_minutes:g}: must be above 0")
+        self._how, self._state = how, state
         self._before = state.minutes
+        ends = [how.max_minutes, max_minutes and self._before + max_minutes]
+        self._end_minutes = min((end for end in ends if end), default=math.inf)
+        self._all_minutes = how.max_minutes or self._end_minutes
         self._start = time.monotonic()
         self._last: dict[str, float] = {}
 
@@ -46,13 +66,26 @@ class Schedule:
         """0 at the start, 1 where the learning rate has reached its end."""
         if self._how.max_samples:
             return self._state.samples / self._how.max_samples
-        assert self._max_minutes
-        return self.minutes() / self._max_minutes
+        return self.minutes() / self._all_minutes
 
     def ended(self) -> bool:
         """Whether samples or minutes are used up."""
-        out_of_time = self._max_minutes and self.minutes() >= self._max_minutes
-        return self.share() >= 1 or bool(out_of_time)
+        return self.share() >= 1 or self.minutes() >= self._end_minutes
+
+    def told(self) -> str:
+        """How much was trained and, where that is not all, how to go on."""
+        state, how = self._state, self._how
+        samples, minutes = f"{state.samples}", f"{state.minutes:.1f}"
+        if self.share() >= 1:
+            return f"{samples} samples in {minutes} minutes"
+        if how.max_samples:
+            samples += f" of {how.max_samples}"
+        else:
+            minutes += f" of {self._all_minutes:g}"
+        on = "run the same command again to go on"
+        if how.max_minutes and state.minutes >= how.max_minutes:
+            on = "optimization.max_minutes is used up; raise it to go on"
+        return f"{samples} samples in {minutes} minutes: {on}"
 
     def rate(self, share: float) -> float:
         """Share of the learning rate: warm-up, flat, linear decay to zero."""

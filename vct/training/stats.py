@@ -5,7 +5,6 @@ part of the checkpoint: a line says the same however often the run was stopped.
 """
 
 import json
-import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +54,7 @@ class Stats:
             If the loss is no number.
         """
         sums = self.sums().cpu()
+        self.refuse_ruined([sums], state.samples)
         count, total = sums.sum(dim=0).tolist()
         now = time.monotonic()
         line: dict[str, Any] = {
@@ -71,15 +71,30 @@ class Stats:
                 if samples
             },
         }
-        if not math.isfinite(line["loss"]):
-            raise VctError(
-                f"the loss is {line['loss']} after {state.samples} samples; "
-                "lower the learning rate or train in fp32"
-            )
         if self._first:
             self._tell(line)
         self._sums.zero_()
         self._since = now
+
+    def refuse_ruined(self, values: list[Tensor], samples: int) -> None:
+        """Raise where any of the values is not finite: losses, or weights.
+
+        Processes that pass what all of them have in common raise together.
+
+        Raises
+        ------
+        VctError
+            With how to go on.
+        """
+        if torch.stack([value.isfinite().all() for value in values]).all():
+            return
+        raise VctError(
+            f"{self._path.parent}: the loss is no finite number after {samples} "
+            "samples. Lower optimization.learning_rate, or set optimization.precision "
+            "to fp32, and run the same command again: it goes on from the last "
+            "checkpoint that was saved before. If that does not help, begin anew with "
+            "--no-resume."
+        )
 
     def _tell(self, line: dict[str, Any]) -> None:
         with self._path.open("a") as stream:
