@@ -13,7 +13,7 @@ from vct.anatomy import FIRST_LIST, LABEL_OF
 from vct.cascade import Cascade
 from vct.errors import ModelError
 from vct.grid import Grid, whole_body_grid
-from vct.models import load_card
+from vct.models import CARD_NAME, load_card
 from vct.segment.network import Segmentation, Segmenter
 from vct.training import cache as cache_module
 from vct.training.cache import PhantomCache, build_cache
@@ -113,10 +113,13 @@ def test_a_published_model_is_measured_anew(
     cache: PhantomCache, tmp_path: Path
 ) -> None:
     model = write_tiny_model(tmp_path / "tiny")
+    with (model / CARD_NAME).open("a") as card:
+        card.write("metrics: {seconds_per_subject: 14.6}\n")
     before = load_card(model)
     remeasure(model, cache, device="cpu")
     after = load_card(model)
     assert after.metrics["held_out_phantoms"] == 2
+    assert after.metrics["seconds_per_subject"] == 14.6  # measured by hand: kept
     liver = after.metrics["segmenter_on_held_out_phantoms"]["liver"]
     assert liver["mean_volume_ml"] == pytest.approx(8 * 6 * 8 * cache.grid.voxel_ml)
     assert after.model_copy(update={"metrics": before.metrics}) == before

@@ -6,8 +6,8 @@ anew, on the held-out phantoms of its fine stage's config:
     python -m vct.training.evaluate vct/training/configs/superres-4mm.yaml \
         --model trained_models/whole-body-4mm
 
-``--data`` is another folder than the config names, as of ``vct train``. It rewrites the
-card's ``metrics`` and nothing else of it.
+``--data`` is another folder than the config names, as of ``vct train``. It rewrites
+these of the card's ``metrics`` and nothing else of it.
 """
 
 import argparse
@@ -235,7 +235,7 @@ def remeasure(model: Path, cache: PhantomCache, *, device: str) -> None:
             "{:g} mm; take the config of its own fine stage".format(model, *spacings_mm)
         )
     card = YAML(typ="safe", pure=True).load((model / CARD_NAME).read_text("utf-8"))
-    card["metrics"] = held_out_metrics(cascade, cache)
+    card["metrics"] = {**card.get("metrics", {}), **held_out_metrics(cascade, cache)}
     write_card(card, model)
 
 
