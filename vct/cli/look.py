@@ -124,4 +124,7 @@ def _summary(card: "ModelCard") -> dict[str, object]:
 
 
 def _line(finding: "Finding") -> str:
-    return f"{finding.verdict:13s} {finding.title}"
+    told = f"{finding.verdict:13s} {finding.title}"
+    if finding.verdict == "fail" and finding.note:
+        told += f". {finding.note}"
+    return told
