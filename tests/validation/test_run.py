@@ -161,11 +161,18 @@ def test_an_incomplete_folder_is_refused(cohort_dir, name, message):
         validate_cohort(cohort_dir)
 
 
-@pytest.mark.parametrize("name", ["subjects", "series", "organs"])
-def test_a_truncated_table_is_refused(cohort_dir, name):
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [
+        ("subjects", "Remove the file and run the same"),
+        ("series", "Run the same"),
+        ("organs", "Run the same"),
+    ],
+)
+def test_a_truncated_table_is_refused(cohort_dir, name, cure):
     path = cohort_dir / f"{name}.parquet"
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(CohortError, match=f"{name}.parquet .*Run the same"):
+    with pytest.raises(CohortError, match=rf"{name}\.parquet.*{cure}"):
         validate_cohort(cohort_dir)
 
 
