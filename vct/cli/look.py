@@ -40,7 +40,10 @@ def validate(
         ),
     ] = None,
     bound_percent: Annotated[
-        float, typer.Option("--bound", help="Bound of equivalence of means, percent.")
+        float,
+        typer.Option(
+            "--bound", min=0.1, max=99, help="Bound of equivalence of means, percent."
+        ),
     ] = 5.0,
     any_instrument: Annotated[
         bool,

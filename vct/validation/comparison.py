@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BOUND_PERCENT = 5.0
+BOUNDS_PERCENT = (0.1, 99.0)  # a smaller one is a share taken for a percentage
 SIGNIFICANT = 0.05
 SD_BOUNDS = (0.85, 1.15)
 SD_PASS = (0.80, 1.25)
@@ -84,11 +85,13 @@ def check_bound(bound_percent: float) -> None:
     Raises
     ------
     CohortError
-        If it is not above 0 and below 100 %.
+        If it is not within ``BOUNDS_PERCENT``.
     """
-    if not 0 < bound_percent < 100:
+    low, high = BOUNDS_PERCENT
+    if not low <= bound_percent <= high:
         raise CohortError(
-            f"a bound of {bound_percent:g} % is none; name a number between 0 and 100."
+            f"a bound of {bound_percent:g} % is none; name a percentage from {low:g} "
+            f"to {high:g}, such as {BOUND_PERCENT:g}."
         )
 
 
