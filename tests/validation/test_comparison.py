@@ -114,6 +114,28 @@ def test_few_values_are_not_judged(reference):
     assert df["note"].str.contains("Fewer than 20 values").all()
 
 
+def liver_of(cohort: People, n: int) -> People:
+    """The people, of whom only the first n have a number for the liver's SUV."""
+    x = of(cohort, "liver", "suv_mean").copy()
+    x[n:] = np.nan
+    return with_column(cohort, "liver", "suv_mean", x)
+
+
+@pytest.mark.parametrize(
+    ("n", "has_ratio", "has_interval"),
+    [(2, False, False), (3, True, False), (4, True, False), (5, True, True)],
+)
+def test_too_few_values_on_either_side_have_no_interval(n, has_ratio, has_interval):
+    plain = Against("reference", "own reference", standardize=False)
+    few, many = liver_of(people(12, 40), n), people(13, 120)
+    for one, other in ((few, many), (many, few)):
+        found = row(compare(one, other, plain), "liver", "suv_mean", "all")
+        assert np.isfinite(found["difference_percent"])
+        assert np.isfinite(found["sd_ratio"]) == has_ratio
+        ends = ("low_percent", "high90_percent", "sd_ratio_low", "sd_ratio_high")
+        assert {bool(np.isfinite(found[name])) for name in ends} == {has_interval}
+
+
 def test_intervals_cover_the_truth_as_often_as_they_say():
     inside = []
     for seed in range(8):

@@ -11,6 +11,9 @@ subgroups the main question would drown):
 
 Verdicts of a spread: *fail* where the ratio of SDs differs from 1 and lies outside
 ``SD_BOUNDS``, *pass* where its 95 % interval lies within ``SD_PASS``.
+
+Below ``FEWEST_OF_INTERVAL`` values a side no interval is told, below
+``FEWEST_OF_SPREAD`` no ratio of SDs.
 """
 
 from dataclasses import dataclass
@@ -46,8 +49,18 @@ SIGNIFICANT = 0.05
 SD_BOUNDS = (0.85, 1.15)
 SD_PASS = (0.80, 1.25)
 FEWEST = 20  # values a side below which nothing is judged
+FEWEST_OF_INTERVAL = 5  # values a side below which resamples say nothing of chance
+FEWEST_OF_SPREAD = 3  # values a side below which a ratio of SDs says nothing
 TOO_FEW = f" Fewer than {FEWEST} values: not judged."
 _JUDGED = ("volume_ml", "suv_mean")  # HU has no meaningful zero
+_INTERVALS = (
+    "low_percent",
+    "high_percent",
+    "low90_percent",
+    "high90_percent",
+    "sd_ratio_low",
+    "sd_ratio_high",
+)
 _DISTANCES = ("ks", "p_ks", "wasserstein", "p_wasserstein")
 _DISTRIBUTIONS_OF = ("all", "sex", "age", "bmi", "diagnosis")  # permuting takes time
 _FAMILIES = (("all",), ("sex",))  # kinds adjusted together; the others are one more
@@ -294,7 +307,10 @@ def _rows(
             "note": note,
         }
     )
-    few = (df["n"] < FEWEST) | (df["n_reference"] < FEWEST)
+    fewest = df[["n", "n_reference"]].min(axis=1)
+    df.loc[fewest < FEWEST_OF_INTERVAL, list(_INTERVALS)] = np.nan
+    df.loc[fewest < FEWEST_OF_SPREAD, "sd_ratio"] = np.nan
+    few = fewest < FEWEST
     unjudged = few | ~df["quantity"].isin(_JUDGED)
     df.loc[unjudged, ["p_difference", "p_equivalence", "p_spread"]] = np.nan
     df.loc[few, "note"] = note + TOO_FEW
