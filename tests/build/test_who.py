@@ -61,3 +61,17 @@ def test_of_shards_that_begin_together_one_writes(
     agreed = agreed_subjects(tmp_path, subjects)
     pd.testing.assert_frame_equal(agreed, first, check_exact=True)
     assert [path.name for path in tmp_path.iterdir()] == ["subjects.parquet"]
+
+
+def test_a_damaged_table_is_written_anew_once_it_is_removed_as_told(
+    subjects: pd.DataFrame, tmp_path: Path
+) -> None:
+    agreed_subjects(tmp_path, subjects)
+    path = tmp_path / "subjects.parquet"
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(CohortError, match="Remove the file and run the") as refused:
+        agreed_subjects(tmp_path, subjects)
+    assert str(refused.value).count("cannot be read") == 1
+    path.unlink()
+    agreed_subjects(tmp_path, subjects)
+    pd.testing.assert_frame_equal(agreed_subjects(tmp_path, subjects), subjects)

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -53,6 +54,17 @@ def test_the_same_spec_twice_is_byte_identical(
 ) -> None:
     list(build_cohort(spec, tmp_path / "out", workers=0))
     assert digests(tmp_path / "out") == digests(cohort)
+
+
+def test_what_messages_tell_to_remove_is_built_anew(
+    cohort: Path, spec: Path, tmp_path: Path
+) -> None:
+    out = shutil.copytree(cohort, tmp_path / "out")
+    (out / "subjects.parquet").unlink()  # damaged
+    shutil.rmtree(out / "dicom" / "S0002")  # of which a file was truncated
+    again = build_cohort(spec, out, workers=0)
+    assert [s.subject_id for s in again if s.status == "written"] == ["S0002"]
+    assert digests(out) == digests(cohort)
 
 
 def test_a_build_has_a_length_before_it_has_written_anything(

@@ -76,6 +76,19 @@ def test_histograms_of_both_are_drawn(folder: Path, page: str) -> None:
     assert set(df["reference"]) == {"old"}
 
 
+def test_organs_of_which_none_was_found_still_give_a_page(
+    folder: Path, tmp_path: Path
+) -> None:
+    for name in ("new", "old"):
+        shutil.copytree(folder / name, tmp_path / name)
+        path = tmp_path / name / "organs.parquet"
+        organs = pd.read_parquet(path).assign(status="not_found")
+        write_table(organs, path, ORGANS, SCHEMA_VERSION)
+    (tmp_path / "page").mkdir()
+    page = compared(tmp_path, "page").read_text("utf-8")
+    assert "<h1>new against old</h1>" in page
+
+
 def test_the_same_cohorts_give_the_same_bytes(folder: Path) -> None:
     (folder / "again").mkdir()
     again = compared(folder, "again")

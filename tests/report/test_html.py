@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from tests.report.compared import compared_tables, judged
+from tests.validation.fake_cohort import SPEC, write_fake_cohort
 from vct.errors import CohortError
 from vct.manifest import read_run, write_run
 from vct.report import write_report
@@ -197,6 +198,14 @@ def test_a_cohort_without_comparisons_says_what_to_run(pages):
     assert 'id="table-organs"' in text
     assert "reference mean" in text
     assert 'id="table-means"' not in text
+
+
+def test_a_cohort_of_two_is_told_why_nothing_was_compared(tmp_path):
+    pair = "quotas:\n  - {sex: F, count: 1}\n  - {sex: M, count: 1}\n"
+    spec = SPEC.format(size=2) + pair
+    told = page(write_fake_cohort(tmp_path / "out", spec))
+    assert "fewer than 2 subjects of a sex" in told
+    assert "has no tables of comparisons" not in told
 
 
 def test_a_table_too_long_is_cut_on_the_page_only(cohort_dir):

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from tests.validation.fake_cohort import SPEC, write_fake_cohort
+from vct.cli.main import main
 from vct.errors import CohortError
 from vct.manifest import load_cohort
 from vct.measured import SUV_BIN_EDGES
@@ -120,9 +121,20 @@ def test_a_name_that_is_none_is_refused_before_anything_is_written(cohort_dir):
     assert not (cohort_dir / "validation").exists()
 
 
-def test_a_bound_must_be_a_share():
-    with pytest.raises(CohortError, match="a bound of 0 % is none"):
-        Asked(bound_percent=0)
+@pytest.mark.parametrize("bound", [0, 0.05, 99.5])
+def test_a_bound_must_be_a_percentage(bound):
+    words = f"a bound of {bound} % is none; name a percentage from 0.1 to 99"
+    with pytest.raises(CohortError, match=words):
+        Asked(bound_percent=bound)
+
+
+@pytest.mark.parametrize("command", ["validate", "compare"])
+def test_commands_take_the_same_bounds(cohort_dir, command, capsys):
+    folders = [str(cohort_dir)] * (2 if command == "compare" else 1)
+    with pytest.raises(SystemExit) as end:
+        main([command, *folders, "--bound", "0.05"])
+    assert end.value.code == 2
+    assert "greater than or equal to 0.1" in capsys.readouterr().err
 
 
 def test_bands_of_age_are_judged_by_the_fit(cohort_dir):

@@ -87,6 +87,77 @@ def test_what_is_no_comparison_is_refused(
         compare_cohorts(*sides)
 
 
+@pytest.fixture(scope="module")
+def by_bmi(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example whose arms share no BMI band."""
+    out = tmp_path_factory.mktemp("arms") / "bmi"
+    example = Path(__file__).parents[2] / "cohorts" / "obese-vs-normal.yaml"
+    return write_fake_cohort(out, example.read_text("utf-8"))
+
+
+def test_arms_that_share_no_body_are_compared_only_as_they_are(
+    by_bmi: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arms = "--arm-a", "obese", "--arm-b", "normal weight"
+    asked = "compare", str(by_bmi), str(by_bmi), *arms
+    assert run(*asked) == 4
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "0 of 16 subjects have counterparts" in told.err
+    assert "'vct compare --unweighted'" in told.err
+    assert run(*asked, "--unweighted", "-o", str(tmp_path / "cmp")) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "Demographics are not adjusted for." in lines
+    assert any(
+        line.startswith("brain              suv_mean       16/") for line in lines
+    )
+    page = (tmp_path / "cmp/report.html").read_text("utf-8")
+    assert "sex, age and BMI are not adjusted for" in page
+    assert "weighted so that" not in page
+
+
+def small(folder: Path, size: int) -> tuple[Path, Path]:
+    """Two cohorts of a few people each."""
+    spec = SPEC.format(size=size)
+    other = spec.replace("seed: 7", "seed: 8")
+    return (
+        write_fake_cohort(folder / "one", spec),
+        write_fake_cohort(folder / "other", other),
+    )
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize("options", [(), ("--unweighted",)])
+def test_a_few_people_make_a_page_or_are_refused_in_words(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    size: int,
+    options: tuple[str, ...],
+) -> None:
+    one, other = small(tmp_path, size)
+    out = tmp_path / "cmp"
+    code = run("compare", str(one), str(other), "-o", str(out), *options)
+    told = capsys.readouterr()
+    if size == 1:
+        assert code == 4
+        assert "a comparison needs 2 a side" in told.err
+        assert not any(out.iterdir())
+        return
+    assert code == 0
+    assert (out / "report.html").is_file()
+    assert "[–]" in told.out
+    assert "nan" not in told.out
+
+
+def test_who_was_left_out_is_told_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, other = small(tmp_path, 6)
+    assert run("compare", str(one), str(other)) == 0
+    told = capsys.readouterr().out
+    assert told.count("Left out: 3 subjects like whom it has nobody.") == 1
+
+
 def test_two_instruments_are_compared_only_if_asked(
     cohorts: Path, tmp_path: Path
 ) -> None:
@@ -106,7 +177,11 @@ def test_the_command_tells_fails_and_keeps_the_tables(
     hot, a = str(cohorts / "hot"), str(cohorts / "a")
     assert run("compare", hot, a, "-o", str(tmp_path / "ab")) == 5
     told = capsys.readouterr().out.splitlines()
-    assert told[0] == "hot against a, difference in % of a"
+    assert told[:3] == [
+        "hot against a, difference in % of a",
+        "n: subjects of hot with a number / effective number of a",
+        "Reference weighted to the cohort's sex, age band and BMI band.",
+    ]
     (liver,) = [line for line in told if line.startswith("liver  ") and "suv" in line]
     assert "+30.0 [" in liver
     assert liver.split()[-1] == "fail"

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from tests.validation.synthetic_people import of, with_column
+from vct.errors import CohortError
 from vct.validation.comparison import Against, compare, compare_summary
 from vct.validation.comparison_tables import COMPARISONS, read_tables, write_tables
 from vct.validation.people import People
@@ -108,10 +109,55 @@ def test_people_the_reference_has_none_like_are_left_out_and_counted(reference):
     assert "Left out:" in found["note"]
 
 
+def test_people_like_nobody_are_refused_unless_all_are_taken_as_they_are(reference):
+    heavy = (reference.who["bmi_kg_m2"] > 32).to_numpy()
+    slim = (reference.who["bmi_kg_m2"] < 24).to_numpy()
+    one, other = (
+        People(reference.who[of_them].reset_index(drop=True), reference.values[of_them])
+        for of_them in (heavy, slim)
+    )
+    with pytest.raises(CohortError, match=r"BMI band, 0 of .* with 'vct compare --unw"):
+        compare(one, other, AGAINST)
+    plain = Against("reference", "own reference", standardize=False)
+    found = row(compare(one, other, plain), "liver", "volume_ml", "all")
+    assert (found["n"], found["n_reference"]) == (heavy.sum(), slim.sum())
+
+
 def test_few_values_are_not_judged(reference):
     df = compare(people(9, 18), reference, AGAINST)
     assert set(df["verdict"]) == {"info"}
     assert df["note"].str.contains("Fewer than 20 values").all()
+
+
+def liver_of(cohort: People, n: int) -> People:
+    """The people, of whom only the first n have a number for the liver's SUV."""
+    x = of(cohort, "liver", "suv_mean").copy()
+    x[n:] = np.nan
+    return with_column(cohort, "liver", "suv_mean", x)
+
+
+@pytest.mark.parametrize(
+    ("n", "has_ratio", "of_mean", "of_ratio"),
+    [
+        (2, False, False, False),
+        (3, True, False, False),
+        (5, True, True, False),
+        (10, True, True, True),
+    ],
+)
+def test_too_few_values_on_either_side_have_no_interval(
+    n, has_ratio, of_mean, of_ratio
+):
+    plain = Against("reference", "own reference", standardize=False)
+    few, many = liver_of(people(12, 40), n), people(13, 120)
+    for one, other in ((few, many), (many, few)):
+        found = row(compare(one, other, plain), "liver", "suv_mean", "all")
+        assert np.isfinite(found["difference_percent"])
+        assert np.isfinite(found["sd_ratio"]) == has_ratio
+        assert np.isfinite(found["low_percent"]) == of_mean
+        assert np.isfinite(found["high90_percent"]) == of_mean
+        assert np.isfinite(found["sd_ratio_low"]) == of_ratio
+        assert np.isfinite(found["sd_ratio_high"]) == of_ratio
 
 
 def test_intervals_cover_the_truth_as_often_as_they_say():

@@ -24,6 +24,13 @@ def test_missing_values_are_left_out():
     assert sd[:, 1] == pytest.approx(0.0, abs=1e-6)
 
 
+def test_one_subject_has_no_spread():
+    for x, weights in (([[3.0]], [1.0]), ([[3.0], [5.0]], [1.0, 0.0])):
+        rng = np.random.default_rng(2)
+        _, sd = resampled_moments(np.array(x), np.array(weights), rng)
+        assert np.isnan(sd).all()
+
+
 def test_an_interval_of_nothing_is_nothing():
     draws = np.column_stack([np.arange(100.0), np.full(100, np.nan)])
     low, high = intervals(draws, 0.9)

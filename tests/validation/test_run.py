@@ -6,6 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from vct.cli.main import main
 from vct.errors import CohortError
 from vct.manifest import load_cohort
 from vct.validation import read_findings, validate_cohort
@@ -38,9 +39,42 @@ def test_findings_repeat(cohort_dir):
 
 def test_a_missing_file_fails(cohort_dir):
     (cohort_dir / "dicom/S0003/CT/0001.dcm").unlink()
-    assert by_id(cohort_dir)["conformance/files"].verdict == "fail"
+    finding = by_id(cohort_dir)["conformance/files"]
+    assert finding.verdict == "fail"
+    assert finding.note == (
+        "120 files recorded. dicom/S0003/CT/0001.dcm is missing. Remove dicom/S0003 "
+        "and run the same 'vct build' again."
+    )
     problems = load_cohort(cohort_dir).verify()
     assert problems == ["dicom/S0003/CT/0001.dcm is missing"]
+
+
+def test_a_truncated_file_and_one_too_many_fail_without_hashes(cohort_dir):
+    path = cohort_dir / "dicom/S0003/CT/0001.dcm"
+    size = path.stat().st_size
+    path.write_bytes(path.read_bytes()[:-1])
+    (cohort_dir / "dicom/S0005/PT/0099.dcm").write_bytes(b"")
+    finding = by_id(cohort_dir)["conformance/files"]
+    assert (finding.verdict, finding.value) == ("fail", 2.0)
+    assert f"0001.dcm has {size - 1} bytes, not {size}; dicom/S0005" in finding.note
+    assert "PT/0099.dcm is not recorded. Remove dicom/S0003, dicom/S" in finding.note
+
+
+def test_many_damaged_files_are_counted_and_three_are_named(cohort_dir):
+    for path in cohort_dir.glob("dicom/*/CT/0001.dcm"):
+        path.unlink()
+    note = by_id(cohort_dir)["conformance/files"].note
+    assert "dicom/S0003/CT/0001.dcm is missing; and 21 more." in note
+    assert "Remove dicom/S0001, dicom/S0002, dicom/S0003 and 21 more and run" in note
+
+
+def test_the_command_tells_which_file_fails_and_the_cure(cohort_dir, capsys):
+    (cohort_dir / "dicom/S0003/CT/0001.dcm").unlink()
+    with pytest.raises(SystemExit) as end:
+        main(["validate", str(cohort_dir)])
+    assert end.value.code == 5
+    told = capsys.readouterr().out
+    assert "0001.dcm is missing. Remove dicom/S0003 and run the same" in told
 
 
 def test_an_altered_file_fails_where_hashes_are_compared(cohort_dir):
@@ -127,11 +161,18 @@ def test_an_incomplete_folder_is_refused(cohort_dir, name, message):
         validate_cohort(cohort_dir)
 
 
-@pytest.mark.parametrize("name", ["subjects", "series", "organs"])
-def test_a_truncated_table_is_refused(cohort_dir, name):
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [
+        ("subjects", "Remove the file and run the same"),
+        ("series", "Run the same"),
+        ("organs", "Run the same"),
+    ],
+)
+def test_a_truncated_table_is_refused(cohort_dir, name, cure):
     path = cohort_dir / f"{name}.parquet"
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(CohortError, match=f"{name}.parquet .*Run the same"):
+    with pytest.raises(CohortError, match=rf"{name}\.parquet.*{cure}"):
         validate_cohort(cohort_dir)
 
 

@@ -11,8 +11,10 @@ from vct.errors import EXIT_FINDINGS_FAILED, VctError
 if TYPE_CHECKING:
     import pandas as pd
 
+_NONE = "–"
 _HEAD = (
-    f"{'organ':18s} {'quantity':10s} {'n':>9s} {'difference':>22s} {'SD ratio':>20s}"
+    f"{'organ':18s} {'quantity':10s} {'n/eff. n':>9s} {'difference':>22s} "
+    f"{'SD ratio':>20s}"
 )
 
 
@@ -44,6 +46,14 @@ def compare(
             "--any-instrument", help="Even if two segmenters measured the organs."
         ),
     ] = False,
+    unweighted: Annotated[
+        bool,
+        typer.Option(
+            "--unweighted",
+            help="Take all subjects as they are; B is not weighted to A's sex, age "
+            "and BMI.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
 ) -> None:
     """Compare two cohorts, or two arms: means, spreads, slopes, in every subgroup."""
@@ -54,7 +64,12 @@ def compare(
 
     _make_folder(out)
     sides = Side(a, arm_a), Side(b, arm_b)
-    tables = compare_cohorts(*sides, bound_percent=bound, any_instrument=any_instrument)
+    tables = compare_cohorts(
+        *sides,
+        bound_percent=bound,
+        any_instrument=any_instrument,
+        weighted=not unweighted,
+    )
     if as_json:
         show_json(_records(tables))
     else:
@@ -63,7 +78,9 @@ def compare(
         cohorts = [(side, load_cohort(side.folder)) for side in sides]
         try:
             write_tables(out, tables)
-            page = write_comparison(cohorts, tables, out, bound_percent=bound)
+            page = write_comparison(
+                cohorts, tables, out, bound_percent=bound, weighted=not unweighted
+            )
         except OSError as error:
             raise _unwritable(out, error) from error
         say(f"{page}; tables in {out / 'validation'}")
@@ -73,10 +90,17 @@ def compare(
 
 def lines(tables: "dict[str, pd.DataFrame]", a: str, b: str) -> list[str]:
     """What a person reads: all subjects organ by organ, then what fails elsewhere."""
+    from vct.validation.comparison import remarks
+
     df, slopes = tables["comparisons"], tables["slopes"]
     whole = df[(df["group"] == "all") & (df["quantity"] != "hu_mean")]
     parts = df[df["group"] != "all"]
-    told = [f"{a} against {b}, difference in % of {b}", _HEAD]
+    told = [
+        f"{a} against {b}, difference in % of {b}",
+        f"n: subjects of {a} with a number / effective number of {b}",
+        *remarks(df),
+        _HEAD,
+    ]
     told += [_line(row) for row in whole.to_dict("records")]
     told.append(_counts("subgroups", parts["verdict"]))
     told.append(_counts("spreads", df["spread_verdict"]))
@@ -95,13 +119,10 @@ def lines(tables: "dict[str, pd.DataFrame]", a: str, b: str) -> list[str]:
 
 
 def _line(row: dict) -> str:
-    difference = (
-        f"{row['difference_percent']:+.1f} "
-        f"[{row['low_percent']:+.1f}, {row['high_percent']:+.1f}]"
+    difference = _with_interval(
+        row, "difference_percent", "low_percent", "high_percent", "+.1f"
     )
-    ratio = (
-        f"{row['sd_ratio']:.2f} [{row['sd_ratio_low']:.2f}, {row['sd_ratio_high']:.2f}]"
-    )
+    ratio = _with_interval(row, "sd_ratio", "sd_ratio_low", "sd_ratio_high", ".2f")
     n = f"{row['n']}/{row['n_reference']}"
     organ = row["organ"].replace("_", " ")
     verdicts = row["verdict"]
@@ -111,6 +132,14 @@ def _line(row: dict) -> str:
         f"{organ:18s} {row['quantity']:10s} {n:>9s} {difference:>22s} "
         f"{ratio:>20s}  {verdicts}"
     )
+
+
+def _with_interval(row: dict, value: str, low: str, high: str, form: str) -> str:
+    """Number and interval; a dash for what too few values do not tell."""
+    if row[value] != row[value]:
+        return _NONE
+    known = [format(row[end], form) for end in (low, high) if row[end] == row[end]]
+    return f"{row[value]:{form}} [{', '.join(known) or _NONE}]"
 
 
 def _what(row: dict) -> str:

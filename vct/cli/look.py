@@ -40,7 +40,10 @@ def validate(
         ),
     ] = None,
     bound_percent: Annotated[
-        float, typer.Option("--bound", help="Bound of equivalence of means, percent.")
+        float,
+        typer.Option(
+            "--bound", min=0.1, max=99, help="Bound of equivalence of means, percent."
+        ),
     ] = 5.0,
     any_instrument: Annotated[
         bool,
@@ -124,4 +127,7 @@ def _summary(card: "ModelCard") -> dict[str, object]:
 
 
 def _line(finding: "Finding") -> str:
-    return f"{finding.verdict:13s} {finding.title}"
+    told = f"{finding.verdict:13s} {finding.title}"
+    if finding.verdict == "fail" and finding.note:
+        told += f". {finding.note}"
+    return told

@@ -52,8 +52,13 @@ class Cohort:
         """Path of a file named in ``instances``."""
         return self.path / relative
 
-    def verify(self) -> list[str]:
+    def verify(self, *, hashes: bool = True) -> list[str]:
         """Compare every file with its recorded size and SHA-256.
+
+        Parameters
+        ----------
+        hashes
+            Also read every file; without, only sizes are compared, which is quick.
 
         Returns
         -------
@@ -70,7 +75,7 @@ class Cohort:
                 problems.append(f"{name} is missing")
             elif path.stat().st_size != size:
                 problems.append(f"{name} has {path.stat().st_size} bytes, not {size}")
-            elif _sha256(path) != sha256:
+            elif hashes and _sha256(path) != sha256:
                 problems.append(f"{name} was altered: its SHA-256 differs")
         return problems
 
@@ -107,12 +112,36 @@ def load_cohort(out: str | Path) -> Cohort:
         path=out,
         spec_text=spec.read_bytes().decode("utf-8"),
         run=read_run(out / RUN_NAME),
-        subjects=_read_subjects(out / "subjects.parquet"),
+        subjects=read_cohort_subjects(out),
         series=read_table(out / "series.parquet", SERIES),
         instances=read_table(out / "instances.parquet", INSTANCES),
         organs=read_table(out / "organs.parquet", ORGANS),
         images=_read_images(out / "images.parquet"),
     )
+
+
+def read_cohort_subjects(out: Path) -> "pd.DataFrame":
+    """Table of subjects of a cohort folder.
+
+    Raises
+    ------
+    CohortError
+        If it is missing or damaged.
+    """
+    from vct.errors import VctError
+    from vct.subjects import read_subjects
+
+    path = out / "subjects.parquet"
+    if not path.is_file():
+        raise CohortError(f"{path} is missing. {_AGAIN}")
+    try:
+        return read_subjects(path)
+    except VctError as error:
+        # A build keeps the table that is there, so this one must go first.
+        raise CohortError(
+            f"{error}. Remove the file and run the same 'vct build' again: it writes "
+            "the table anew, and finished subjects are kept."
+        ) from error
 
 
 def read_table(path: Path, columns: Any) -> "pd.DataFrame":
@@ -153,19 +182,6 @@ def _read_images(path: Path) -> "pd.DataFrame":
     if not path.is_file():
         return pd.DataFrame(columns=list(IMAGES))
     return read_table(path, IMAGES)
-
-
-def _read_subjects(path: Path) -> "pd.DataFrame":
-    """Subjects table, through its own reader."""
-    from vct.errors import VctError
-    from vct.subjects import read_subjects
-
-    if not path.is_file():
-        raise CohortError(f"{path} is missing. {_AGAIN}")
-    try:
-        return read_subjects(path)
-    except (VctError, OSError, ValueError) as error:
-        raise CohortError(f"{path} cannot be read ({error}). {_AGAIN}") from error
 
 
 def _sha256(path: Path) -> str:

@@ -16,7 +16,7 @@ from vct.report.page_table import named
 from vct.report.whiskers import mean_whiskers, spread_whiskers
 from vct.validation.against import Asked, judged_findings
 from vct.validation.compare_cohorts import Side, subjects_of
-from vct.validation.comparison import TOO_FEW
+from vct.validation.comparison import remarks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +30,7 @@ def write_comparison(
     out: Path,
     *,
     bound_percent: float,
+    weighted: bool = True,
 ) -> Path:
     """Write ``report.html`` of ``compare_cohorts``, and its tables, into a folder.
 
@@ -41,6 +42,8 @@ def write_comparison(
         Of ``compare_cohorts``.
     out
         Folder that exists.
+    bound_percent, weighted
+        As given to ``compare_cohorts``.
     """
     (one, _), (other, _) = sides
     findings = list(judged_findings(tables, Asked((other.name,), bound_percent)))
@@ -54,7 +57,8 @@ def write_comparison(
         "verdicts": _COUNTED,
         "tables": named(comparison_tables(tables)),
         "bound_percent": bound_percent,
-        "remarks": _remarks(tables["comparisons"]),
+        "weighted": weighted,
+        "remarks": remarks(tables["comparisons"]),
         **_figures(tables, bound_percent),
     }
     return write_page(out, "comparison.html.j2", shown)
@@ -86,12 +90,6 @@ def _counts(tables: "dict[str, pd.DataFrame]") -> dict[str, Counter]:
         "slopes": tables["slopes"]["verdict"],
     }
     return {what: Counter(column) for what, column in verdicts.items()}
-
-
-def _remarks(comparisons: "pd.DataFrame") -> list[str]:
-    """What must be known of the comparison, each once."""
-    notes = comparisons["note"].str.replace(TOO_FEW, "", regex=False)  # of rows
-    return [note for note in dict.fromkeys(notes) if note]
 
 
 def _figures(

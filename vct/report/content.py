@@ -26,6 +26,7 @@ from vct.report.tables import is_primary, provenance_rows
 from vct.report.whiskers import finding_whiskers, mean_whiskers, spread_whiskers
 from vct.validation import Finding, verdict_of
 from vct.validation.comparison import BOUND_PERCENT, TOO_FEW
+from vct.validation.comparison_tables import was_compared
 from vct.validation.duplicates import COPY
 from vct.validation.reference_people import autopet_ages
 from vct.validation.run import reference_kind, spec_samples
@@ -65,6 +66,7 @@ def content(
         "flow": flow(cohort, attrition),
         "tables": named(_tables(cohort, findings, compared, attrition)),
         "compared": len(comparisons) > 0,
+        "was_compared": was_compared(cohort.path),
         "judged": any(f.id.startswith(("compare/", "slope/")) for f in findings),
         "bound_percent": _bound_percent(comparisons),
         "histogram_overlaid": compared["histograms"]["reference_share"].notna().any(),

@@ -41,10 +41,19 @@ def compare_cohorts(
     *,
     bound_percent: float = BOUND_PERCENT,
     any_instrument: bool = False,
+    weighted: bool = True,
 ) -> "dict[str, pd.DataFrame]":
     """Compare a cohort with another, which plays the reference.
 
-    The other's subjects are weighted to the first one's sex, age and BMI bands.
+    Parameters
+    ----------
+    bound_percent
+        Bound of equivalence of means.
+    any_instrument
+        Compare also what two instruments measured.
+    weighted
+        Weight the other's subjects to the first one's sex, age and BMI bands, and
+        leave out whom it has nobody like; else all count as they are.
 
     Returns
     -------
@@ -56,8 +65,8 @@ def compare_cohorts(
     ------
     CohortError
         If a folder is no cohort or has no such arm, both sides are one, or their organs
-        were measured by two instruments and ``any_instrument`` is not set; or if the
-        bound is none.
+        were measured by two instruments and ``any_instrument`` is not set; if the
+        bound is none; or if fewer than 2 subjects a side can be compared.
     """
     check_bound(bound_percent)
     if (one.folder.resolve(), one.arm) == (other.folder.resolve(), other.arm):
@@ -74,11 +83,11 @@ def compare_cohorts(
     own = people_of_arm(cohorts[0], one.arm)
     theirs = people_of_arm(cohorts[1], other.arm)
     source = f"cohort {other.folder}"
-    against = Against(other.name, EVIDENCE, source, bound_percent)
+    against = Against(other.name, EVIDENCE, source, bound_percent, weighted)
     told = compare(own, theirs, against).assign(primary=True)[list(COMPARISONS)]
     slopes = compare_slopes(own, theirs, against)
-    for df in (told, slopes):
-        df["note"] = [" ".join(filter(None, (note, remark))) for note in df["note"]]
+    for df in (told, slopes) if remark else ():
+        df["note"] = (df["note"] + f" {remark}").str.strip()
     histograms = overlay(
         (_names(cohorts[0], one.arm), own, shares_of_cohort(cohorts[0])),
         (_names(cohorts[1], other.arm), theirs, shares_of_cohort(cohorts[1])),

@@ -11,6 +11,9 @@ subgroups the main question would drown):
 
 Verdicts of a spread: *fail* where the ratio of SDs differs from 1 and lies outside
 ``SD_BOUNDS``, *pass* where its 95 % interval lies within ``SD_PASS``.
+
+Of few values a side no interval and no ratio of SDs is told: ``FEWEST_OF_INTERVAL``,
+``FEWEST_OF_SPREAD_INTERVAL``, ``FEWEST_OF_SPREAD``.
 """
 
 from dataclasses import dataclass
@@ -41,12 +44,27 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BOUND_PERCENT = 5.0
+BOUNDS_PERCENT = (0.1, 99.0)  # a smaller one is a share taken for a percentage
 SIGNIFICANT = 0.05
 SD_BOUNDS = (0.85, 1.15)
 SD_PASS = (0.80, 1.25)
 FEWEST = 20  # values a side below which nothing is judged
+FEWEST_OF_INTERVAL = 5  # values a side below which a mean has no interval
+FEWEST_OF_SPREAD_INTERVAL = 10  # for SDs: fewer often make resamples of one subject
+FEWEST_COMPARED = 2  # people a side below which there is no comparison
+FEWEST_OF_SPREAD = 3  # values a side below which a ratio of SDs says nothing
 TOO_FEW = f" Fewer than {FEWEST} values: not judged."
 _JUDGED = ("volume_ml", "suv_mean")  # HU has no meaningful zero
+_CELLS_OF = {True: "sex, age band and BMI band", False: "sex and age band"}  # with BMI
+_FEWEST_OF = {
+    "low_percent": FEWEST_OF_INTERVAL,
+    "high_percent": FEWEST_OF_INTERVAL,
+    "low90_percent": FEWEST_OF_INTERVAL,
+    "high90_percent": FEWEST_OF_INTERVAL,
+    "sd_ratio": FEWEST_OF_SPREAD,
+    "sd_ratio_low": FEWEST_OF_SPREAD_INTERVAL,
+    "sd_ratio_high": FEWEST_OF_SPREAD_INTERVAL,
+}
 _DISTANCES = ("ks", "p_ks", "wasserstein", "p_wasserstein")
 _DISTRIBUTIONS_OF = ("all", "sex", "age", "bmi", "diagnosis")  # permuting takes time
 _FAMILIES = (("all",), ("sex",))  # kinds adjusted together; the others are one more
@@ -84,11 +102,13 @@ def check_bound(bound_percent: float) -> None:
     Raises
     ------
     CohortError
-        If it is not above 0 and below 100 %.
+        If it is not within ``BOUNDS_PERCENT``.
     """
-    if not 0 < bound_percent < 100:
+    low, high = BOUNDS_PERCENT
+    if not low <= bound_percent <= high:
         raise CohortError(
-            f"a bound of {bound_percent:g} % is none; name a number between 0 and 100."
+            f"a bound of {bound_percent:g} % is none; name a percentage from {low:g} "
+            f"to {high:g}, such as {BOUND_PERCENT:g}."
         )
 
 
@@ -111,8 +131,14 @@ def compare(
     -------
     DataFrame
         Columns of ``comparison_tables.COMPARISONS`` but ``primary``.
+
+    Raises
+    ------
+    CohortError
+        If fewer than 2 people a side can be compared.
     """
     keep, weights, note = standardized(cohort, reference, against)
+    _require_two(cohort, reference, against, keep, weights)
     theirs = {g.label: g for g in groups(reference.who)}
     parts = []
     for group in groups(cohort.who):
@@ -196,7 +222,7 @@ def standardized(
     everyone, alike = np.ones(len(cohort), bool), np.ones(len(reference))
     if not against.standardize:
         return everyone, alike, "Demographics are not adjusted for."
-    with_bmi = bool(reference.who["bmi_kg_m2"].notna().mean() > 0.9)
+    with_bmi = _with_bmi(reference)
     ours = cells(cohort.who, with_bmi=with_bmi)
     theirs = cells(reference.who, with_bmi=with_bmi)
     names, counts = np.unique(theirs[theirs != ""], return_counts=True)
@@ -208,11 +234,39 @@ def standardized(
         for cell, n in zip(asked.tolist(), wanted.tolist(), strict=True)
     }
     weights = np.array([share.get(cell, 0.0) for cell in theirs])
-    what = "sex, age band and BMI band" if with_bmi else "sex and age band"
-    note = f"Reference weighted to the cohort's {what}."
+    note = f"Reference weighted to the cohort's {_CELLS_OF[with_bmi]}."
     if not keep.all():
         note += f" Left out: {int((~keep).sum())} subjects like whom it has nobody."
     return keep, weights, note
+
+
+def _with_bmi(reference: People) -> bool:
+    return bool(reference.who["bmi_kg_m2"].notna().mean() > 0.9)
+
+
+def _require_two(
+    cohort: People,
+    reference: People,
+    against: Against,
+    keep: np.ndarray,
+    weights: np.ndarray,
+) -> None:
+    """Refuse a comparison of nobody, or of one, and say why it is one."""
+    if min(len(cohort), len(reference)) < FEWEST_COMPARED:
+        raise CohortError(
+            f"{against.name}: it has {len(reference)} people, the cohort "
+            f"{len(cohort)}; a comparison needs {FEWEST_COMPARED} a side. Build or "
+            "name more subjects."
+        )
+    kept, counterparts = int(keep.sum()), int((weights > 0).sum())
+    if min(kept, counterparts) < FEWEST_COMPARED:
+        raise CohortError(
+            f"{against.name}: by {_CELLS_OF[_with_bmi(reference)]}, {kept} of "
+            f"{len(cohort)} subjects have counterparts in it, {counterparts} of its "
+            f"{len(reference)} people; {FEWEST_COMPARED} a side are needed. Name a "
+            "reference of such people, or take all as they are with 'vct compare "
+            "--unweighted'."
+        )
 
 
 def _apart(
@@ -291,7 +345,10 @@ def _rows(
             "note": note,
         }
     )
-    few = (df["n"] < FEWEST) | (df["n_reference"] < FEWEST)
+    fewest = df[["n", "n_reference"]].min(axis=1)
+    for name, needed in _FEWEST_OF.items():
+        df.loc[fewest < needed, name] = np.nan
+    few = fewest < FEWEST
     unjudged = few | ~df["quantity"].isin(_JUDGED)
     df.loc[unjudged, ["p_difference", "p_equivalence", "p_spread"]] = np.nan
     df.loc[few, "note"] = note + TOO_FEW
@@ -339,6 +396,12 @@ def _judged(parts: list["pd.DataFrame"]) -> "pd.DataFrame":
     df["verdict"] = _mean_verdicts(df)
     df["spread_verdict"] = _spread_verdicts(df)
     return df[[c for c in COMPARISONS if c != "primary"]]
+
+
+def remarks(comparisons: "pd.DataFrame") -> list[str]:
+    """What must be known of a whole comparison: the notes of its rows, each once."""
+    notes = comparisons["note"].str.replace(TOO_FEW, "", regex=False)  # of rows
+    return [note for note in dict.fromkeys(notes) if note]
 
 
 def _mean_verdicts(df: "pd.DataFrame") -> np.ndarray:

@@ -104,6 +104,11 @@ def write_tables(out: Path, tables: "dict[str, pd.DataFrame]") -> None:
         write_table(df, folder / f"{name}.parquet", TABLES[name], SCHEMA_VERSION)
 
 
+def was_compared(out: Path) -> bool:
+    """Whether a cohort has a table of comparisons, which may be empty."""
+    return (out / FOLDER / "comparisons.parquet").is_file()
+
+
 def read_tables(out: Path) -> "dict[str, pd.DataFrame]":
     """Tables of a cohort by name; empty ones where it was never compared.
 

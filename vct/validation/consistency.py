@@ -3,7 +3,6 @@
 The measures of images here use thresholds only, no network.
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from vct.validation.statistics import correlation, finite, mean_interval
 
 THRESHOLD_SOURCE = "thresholds on HU and SUV, no network"
 LEAST_BLADDER_ML = 20.0
+SHOWN_FILES = 3  # in a note
 MISSING_IN_PHANTOMS = 1 / 2000  # of the population, docs/benchmarks.md
 
 # (id, organ, quantity, column of subjects, title)
@@ -252,12 +252,7 @@ def file_findings(cohort: Cohort, *, hashes: bool = False) -> list[Finding]:
         Also read every file and compare its SHA-256.
     """
     planned, done = len(cohort.subjects), len(cohort.finished)
-    recorded = set(cohort.instances["path"])
-    present = {p.relative_to(cohort.path).as_posix() for p in _dicom_files(cohort.path)}
-    wrong = len(recorded ^ present)
-    if hashes:
-        wrong = max(wrong, len(cohort.verify()))
-    n_files = len(recorded)
+    problems = [*cohort.verify(hashes=hashes), *_unrecorded(cohort)]
     uids = cohort.instances["sop_uid"]
     return [
         _judged(
@@ -274,12 +269,12 @@ def file_findings(cohort: Cohort, *, hashes: bool = False) -> list[Finding]:
         _judged(
             "files",
             "Files that differ from instances.parquet"
-            + (" (SHA-256 compared)" if hashes else " (names compared)"),
-            wrong,
+            + (" (SHA-256 compared)" if hashes else " (names and sizes compared)"),
+            len(problems),
             0,
             done,
-            "fail" if wrong else "pass",
-            note=f"{n_files} files recorded.",
+            "fail" if problems else "pass",
+            note=" ".join([f"{len(uids)} files recorded.", *_cure(problems)]),
         ),
         _judged(
             "unique-uids",
@@ -293,10 +288,30 @@ def file_findings(cohort: Cohort, *, hashes: bool = False) -> list[Finding]:
     ]
 
 
-def _dicom_files(out: Path) -> list[Path]:
-    """DICOM files of finished subjects."""
-    files = out.glob("dicom/*/*/*.dcm")
-    return [p for p in files if not p.parts[-3].startswith(".")]
+def _unrecorded(cohort: Cohort) -> list[str]:
+    """One line per DICOM file of a finished subject that no table names."""
+    recorded = set(cohort.instances["path"])
+    files = cohort.path.glob("dicom/*/*/*.dcm")
+    present = {
+        path.relative_to(cohort.path).as_posix()
+        for path in files
+        if not path.parts[-3].startswith(".")
+    }
+    return [f"{name} is not recorded" for name in sorted(present - recorded)]
+
+
+def _cure(problems: list[str]) -> list[str]:
+    """Which files differ, and what makes their subjects anew, as sentences."""
+    if not problems:
+        return []
+    shown = "; ".join(problems[:SHOWN_FILES])
+    if len(problems) > SHOWN_FILES:
+        shown += f"; and {len(problems) - SHOWN_FILES} more"
+    folders = list(dict.fromkeys("/".join(line.split("/")[:2]) for line in problems))
+    removed = ", ".join(folders[:SHOWN_FILES])
+    if len(folders) > SHOWN_FILES:
+        removed += f" and {len(folders) - SHOWN_FILES} more"
+    return [f"{shown}.", f"Remove {removed} and run the same 'vct build' again."]
 
 
 def _suv_factor(cohort: Cohort) -> list[Finding]:

@@ -13,6 +13,8 @@ def resampled_moments(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and SD of resamples of the subjects, (N_RESAMPLES, c) each.
 
+    Of one subject there is no SD.
+
     Poisson bootstrap: every subject counts Poisson(1) times, in all columns alike, so
     that a matrix product does it. NaN are left out.
 
@@ -41,7 +43,7 @@ def resampled_moments(
         mean = first / total
         variance = np.maximum(second / total - mean**2, 0.0)
         effective = weights.sum() ** 2 / (weights**2).sum()
-        variance *= effective / max(effective - 1, 1e-9)
+        variance *= (effective / (effective - 1)) if effective > 1 else np.nan
     return mean + center, np.sqrt(variance)
 
 
