@@ -239,6 +239,38 @@ def test_validate_of_what_is_no_cohort(
     assert "is not a cohort" in told
 
 
+def test_validate_of_a_cohort_that_cannot_be_written(
+    capsys: pytest.CaptureFixture[str], cohort: Path, tmp_path: Path
+) -> None:
+    out = shutil.copytree(cohort, tmp_path / "out")
+    shutil.rmtree(out / "validation")
+    (out / "validation").write_text("no folder")
+    code, told = fails(capsys, "validate", out)
+    assert code == 1
+    assert "validation: cannot be read or written" in told
+    assert "validate a copy that you may write to" in told
+
+
+@pytest.mark.parametrize("name", ["people.csv", "people.parquet"])
+def test_sample_into_a_folder_that_is_not_there(
+    capsys: pytest.CaptureFixture[str], spec: Path, tmp_path: Path, name: str
+) -> None:
+    code, told = fails(capsys, "sample", spec, "-o", tmp_path / "no" / name)
+    assert code == 1
+    assert f"{name}: cannot be written" in told
+    assert "None" not in told
+
+
+def test_sample_into_a_table_of_another_kind(
+    capsys: pytest.CaptureFixture[str], spec: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "people.xlsx"
+    code, told = fails(capsys, "sample", spec, "-o", path)
+    assert code == 1
+    assert f"{path}: must end in .csv or .parquet" in told
+    assert not path.exists()
+
+
 def test_new_leaves_an_existing_file(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
