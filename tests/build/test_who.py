@@ -61,3 +61,17 @@ def test_of_shards_that_begin_together_one_writes(
     agreed = agreed_subjects(tmp_path, subjects)
     pd.testing.assert_frame_equal(agreed, first, check_exact=True)
     assert [path.name for path in tmp_path.iterdir()] == ["subjects.parquet"]
+
+
+def test_a_damaged_table_is_written_anew_where_it_is_deleted(
+    subjects: pd.DataFrame, tmp_path: Path
+) -> None:
+    path = tmp_path / "subjects.parquet"
+    path.write_bytes(b"PAR1")
+    with pytest.raises(CohortError) as refusal:
+        agreed_subjects(tmp_path, subjects)
+    assert str(refusal.value).startswith(f"{path}: cannot be read")
+    assert "Delete this file, then run the same 'vct build'" in str(refusal.value)
+    path.unlink()
+    agreed_subjects(tmp_path, subjects)
+    pd.testing.assert_frame_equal(agreed_subjects(tmp_path, subjects), subjects)

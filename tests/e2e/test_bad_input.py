@@ -239,6 +239,24 @@ def test_validate_of_what_is_no_cohort(
     assert "is not a cohort" in told
 
 
+def test_a_damaged_table_of_subjects_is_mended_as_told(
+    capsys: pytest.CaptureFixture[str], cohort: Path, spec: Path, tmp_path: Path
+) -> None:
+    out = shutil.copytree(cohort, tmp_path / "out")
+    table = out / "subjects.parquet"
+    table.write_bytes(table.read_bytes()[:50])
+    for command in (["validate", out], ["build", spec, "-o", out], ["finish", out]):
+        code, told = fails(capsys, *command)
+        assert code == 4
+        assert told.count("cannot be read") == 1
+        assert "Delete this file, then run the same 'vct build' again" in told
+    table.unlink()
+    with pytest.raises(SystemExit) as ended:
+        main(["build", str(spec), "-o", str(out)])
+    assert ended.value.code in (0, 5)
+    assert digests(out) == digests(cohort)
+
+
 def test_validate_of_a_cohort_that_cannot_be_written(
     capsys: pytest.CaptureFixture[str], cohort: Path, tmp_path: Path
 ) -> None:

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 from vct.build.failures import told_as_user_errors
 from vct.build.folder import finished, read_identity
 from vct.errors import CohortError
-from vct.manifest import append_event, collect, merge_runs
+from vct.manifest import (
+    append_event,
+    collect,
+    merge_runs,
+    read_cohort_subjects,
+)
 
 if TYPE_CHECKING:
     from vct.validation import Finding
@@ -44,13 +49,10 @@ def finish_cohort(
         If the disk is full or not writable.
     """
     from vct.spec import load_spec
-    from vct.subjects import read_subjects
 
     out = Path(out)
     read_identity(out)
-    if not (out / "subjects.parquet").is_file():
-        raise CohortError(f"{out}/subjects.parquet is missing. Build a shard again.")
-    subjects = read_subjects(out / "subjects.parquet")["subject_id"]
+    subjects = read_cohort_subjects(out / "subjects.parquet")["subject_id"]
     absent = [name for name in subjects if not finished(out, name)]
     if absent:
         named = ", ".join(absent[:5]) + (", ..." if len(absent) > 5 else "")

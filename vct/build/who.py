@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vct.errors import CohortError
-from vct.manifest import written_once
+from vct.manifest import read_cohort_subjects, written_once
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,14 +21,14 @@ def agreed_subjects(out: Path, planned: "pd.DataFrame") -> "pd.DataFrame":
     Raises
     ------
     CohortError
-        If the table that is there is of other subjects, or of another order.
+        If the table that is there is damaged, of other subjects, or of another order.
     """
-    from vct.subjects import differing_subjects, read_subjects, write_subjects
+    from vct.subjects import differing_subjects, write_subjects
 
     path = out / "subjects.parquet"
     if written_once(path, lambda partial: write_subjects(planned, partial)):
         return planned
-    there = read_subjects(path)
+    there = read_cohort_subjects(path)
     differ = differing_subjects(there, planned)
     if differ:
         more = f" and {len(differ) - _SHOWN} more" if len(differ) > _SHOWN else ""

@@ -2,7 +2,7 @@
 
 from vct.manifest.histograms import read_shares
 from vct.manifest.partial import partial_beside, written_beside, written_once
-from vct.manifest.read import Cohort, load_cohort
+from vct.manifest.read import Cohort, load_cohort, read_cohort_subjects
 from vct.manifest.record import collect, read_subject_record, write_subject_record
 from vct.manifest.run import (
     EVENTS_NAME,
@@ -39,6 +39,7 @@ __all__ = [
     "load_cohort",
     "merge_runs",
     "partial_beside",
+    "read_cohort_subjects",
     "read_run",
     "read_shares",
     "read_subject_record",

@@ -107,7 +107,7 @@ def load_cohort(out: str | Path) -> Cohort:
         path=out,
         spec_text=spec.read_bytes().decode("utf-8"),
         run=read_run(out / RUN_NAME),
-        subjects=_read_subjects(out / "subjects.parquet"),
+        subjects=read_cohort_subjects(out / "subjects.parquet"),
         series=read_table(out / "series.parquet", SERIES),
         instances=read_table(out / "instances.parquet", INSTANCES),
         organs=read_table(out / "organs.parquet", ORGANS),
@@ -155,17 +155,25 @@ def _read_images(path: Path) -> "pd.DataFrame":
     return read_table(path, IMAGES)
 
 
-def _read_subjects(path: Path) -> "pd.DataFrame":
-    """Subjects table, through its own reader."""
-    from vct.errors import VctError
+def read_cohort_subjects(path: Path) -> "pd.DataFrame":
+    """Table of a cohort's subjects, through its own reader.
+
+    Raises
+    ------
+    CohortError
+        If it is missing, or damaged: a build never writes over the one that is there.
+    """
     from vct.subjects import read_subjects
 
     if not path.is_file():
         raise CohortError(f"{path} is missing. {_AGAIN}")
     try:
         return read_subjects(path)
-    except (VctError, OSError, ValueError) as error:
-        raise CohortError(f"{path} cannot be read ({error}). {_AGAIN}") from error
+    except CohortError as error:
+        raise CohortError(
+            f"{error}. Delete this file, then run the same 'vct build' again: it is "
+            "drawn anew from the spec, and finished subjects are kept."
+        ) from error
 
 
 def _sha256(path: Path) -> str:
