@@ -138,25 +138,40 @@ def test_check_for_a_program_says_what_build_would_refuse(
     assert told["protocol_outside_model"][0].startswith("protocol: uptake_min runs")
 
 
+@pytest.mark.parametrize("dry", [["--dry-run"], []])
 def test_a_folder_of_another_spec(
-    capsys: pytest.CaptureFixture[str], write_spec: WriteSpec, cohort: Path
+    capsys: pytest.CaptureFixture[str],
+    write_spec: WriteSpec,
+    cohort: Path,
+    dry: list[str],
 ) -> None:
     before = digests(cohort)
     spec = write_spec("seed: 7", "seed: 8")
-    code, told = fails(capsys, "build", spec, "-o", cohort)
+    code, told = fails(capsys, "build", spec, "-o", cohort, *dry)
     assert code == 4
     assert "seed: 7 there, 8 now" in told
     assert "spec_sha256" in told
     assert digests(cohort) == before
 
 
+@pytest.mark.parametrize("dry", [["--dry-run"], []])
 def test_a_foreign_folder(
-    capsys: pytest.CaptureFixture[str], spec: Path, tmp_path: Path
+    capsys: pytest.CaptureFixture[str], spec: Path, tmp_path: Path, dry: list[str]
 ) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
-    code, told = fails(capsys, "build", spec, "-o", tmp_path)
+    code, told = fails(capsys, "build", spec, "-o", tmp_path, *dry)
     assert code == 4
     assert "is not a cohort that 'vct build' began" in told
+
+
+@pytest.mark.parametrize("dry", [["--dry-run"], []])
+def test_a_cohort_that_is_there_is_not_gone_on_with(
+    capsys: pytest.CaptureFixture[str], spec: Path, cohort: Path, dry: list[str]
+) -> None:
+    options = ["-o", cohort, "--on-existing", "fail"]
+    code, told = fails(capsys, "build", spec, *options, *dry)
+    assert code == 4
+    assert "holds a cohort already" in told
 
 
 def test_a_folder_that_is_a_file(
@@ -184,6 +199,7 @@ def test_a_device_that_is_not_there(
     code, told = fails(capsys, "build", spec, "-o", out, "--device", "gpu")
     assert code == 1
     assert "must be auto, cpu, cuda or cuda:N" in told
+    assert not out.exists()
 
 
 def test_a_subject_the_cohort_does_not_have(
