@@ -138,25 +138,40 @@ def test_check_for_a_program_says_what_build_would_refuse(
     assert told["protocol_outside_model"][0].startswith("protocol: uptake_min runs")
 
 
+@pytest.mark.parametrize("dry", [["--dry-run"], []])
 def test_a_folder_of_another_spec(
-    capsys: pytest.CaptureFixture[str], write_spec: WriteSpec, cohort: Path
+    capsys: pytest.CaptureFixture[str],
+    write_spec: WriteSpec,
+    cohort: Path,
+    dry: list[str],
 ) -> None:
     before = digests(cohort)
     spec = write_spec("seed: 7", "seed: 8")
-    code, told = fails(capsys, "build", spec, "-o", cohort)
+    code, told = fails(capsys, "build", spec, "-o", cohort, *dry)
     assert code == 4
     assert "seed: 7 there, 8 now" in told
     assert "spec_sha256" in told
     assert digests(cohort) == before
 
 
+@pytest.mark.parametrize("dry", [["--dry-run"], []])
 def test_a_foreign_folder(
-    capsys: pytest.CaptureFixture[str], spec: Path, tmp_path: Path
+    capsys: pytest.CaptureFixture[str], spec: Path, tmp_path: Path, dry: list[str]
 ) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
-    code, told = fails(capsys, "build", spec, "-o", tmp_path)
+    code, told = fails(capsys, "build", spec, "-o", tmp_path, *dry)
     assert code == 4
     assert "is not a cohort that 'vct build' began" in told
+
+
+@pytest.mark.parametrize("dry", [["--dry-run"], []])
+def test_a_cohort_that_is_there_is_not_gone_on_with(
+    capsys: pytest.CaptureFixture[str], spec: Path, cohort: Path, dry: list[str]
+) -> None:
+    options = ["-o", cohort, "--on-existing", "fail"]
+    code, told = fails(capsys, "build", spec, *options, *dry)
+    assert code == 4
+    assert "holds a cohort already" in told
 
 
 def test_a_folder_that_is_a_file(
@@ -184,6 +199,7 @@ def test_a_device_that_is_not_there(
     code, told = fails(capsys, "build", spec, "-o", out, "--device", "gpu")
     assert code == 1
     assert "must be auto, cpu, cuda or cuda:N" in told
+    assert not out.exists()
 
 
 def test_a_subject_the_cohort_does_not_have(
@@ -237,6 +253,56 @@ def test_validate_of_what_is_no_cohort(
     code, told = fails(capsys, "validate", tmp_path)
     assert code == 4
     assert "is not a cohort" in told
+
+
+def test_a_damaged_table_of_subjects_is_mended_as_told(
+    capsys: pytest.CaptureFixture[str], cohort: Path, spec: Path, tmp_path: Path
+) -> None:
+    out = shutil.copytree(cohort, tmp_path / "out")
+    table = out / "subjects.parquet"
+    table.write_bytes(table.read_bytes()[:50])
+    for command in (["validate", out], ["build", spec, "-o", out], ["finish", out]):
+        code, told = fails(capsys, *command)
+        assert code == 4
+        assert told.count("cannot be read") == 1
+        assert "Remove the file and run the same 'vct build' again" in told
+    table.unlink()
+    with pytest.raises(SystemExit) as ended:
+        main(["build", str(spec), "-o", str(out)])
+    assert ended.value.code in (0, 5)
+    assert digests(out) == digests(cohort)
+
+
+def test_validate_of_a_cohort_that_cannot_be_written(
+    capsys: pytest.CaptureFixture[str], cohort: Path, tmp_path: Path
+) -> None:
+    out = shutil.copytree(cohort, tmp_path / "out")
+    shutil.rmtree(out / "validation")
+    (out / "validation").write_text("no folder")
+    code, told = fails(capsys, "validate", out)
+    assert code == 1
+    assert "validation: cannot be read or written" in told
+    assert "validate a copy that you may write to" in told
+
+
+@pytest.mark.parametrize("name", ["people.csv", "people.parquet"])
+def test_sample_into_a_folder_that_is_not_there(
+    capsys: pytest.CaptureFixture[str], spec: Path, tmp_path: Path, name: str
+) -> None:
+    code, told = fails(capsys, "sample", spec, "-o", tmp_path / "no" / name)
+    assert code == 1
+    assert f"{name}: cannot be written" in told
+    assert "None" not in told
+
+
+def test_sample_into_a_table_of_another_kind(
+    capsys: pytest.CaptureFixture[str], spec: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "people.xlsx"
+    code, told = fails(capsys, "sample", spec, "-o", path)
+    assert code == 1
+    assert f"{path}: must end in .csv or .parquet" in told
+    assert not path.exists()
 
 
 def test_new_leaves_an_existing_file(

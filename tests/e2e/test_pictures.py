@@ -1,5 +1,6 @@
 """``vct preview`` and ``contact-sheet`` on a built cohort."""
 
+import errno
 import shutil
 from pathlib import Path
 
@@ -85,3 +86,16 @@ def test_a_picture_that_is_no_preview_is_refused(
     Image.new("RGB", (40, 40)).save(built / "previews" / "S0003.png")
     assert vct("contact-sheet", built) == 4
     assert "no preview of this version of vct" in capsys.readouterr().err
+
+
+def test_previews_of_a_read_only_cohort_are_refused_in_words(
+    built: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(arguments[-1]))
+
+    monkeypatch.setattr("vct.report.write_preview_of_volumes", refuse)
+    assert vct("preview", built, "--only", "S0002") == 1
+    told = capsys.readouterr().err
+    assert "S0002.partial.png: cannot be written (Permission denied)" in told
+    assert "draw into a copy that you may write to" in told

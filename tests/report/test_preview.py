@@ -1,5 +1,7 @@
 """Previews: orientation, aspect, bytes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -47,6 +49,14 @@ def test_same_arguments_same_bytes(tmp_path):
         write_preview(images, FakeSubject(), tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert b"matplotlib" not in (tmp_path / "a.png").read_bytes().lower()
+
+
+def test_the_caption_tells_completed_years(tmp_path):
+    images = images_with_hot_voxel(20, 6, 8)
+    for age_years in (61.0, 61.9):
+        subject = replace(FakeSubject(), age_years=age_years)
+        write_preview(images, subject, tmp_path / f"{age_years}.png")
+    assert (tmp_path / "61.0.png").read_bytes() == (tmp_path / "61.9.png").read_bytes()
 
 
 def test_head_is_up_and_the_right_of_the_patient_is_on_the_left(tmp_path):

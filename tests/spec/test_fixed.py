@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.spec.strategies import spec_data
@@ -19,9 +21,28 @@ def write(folder: Path, text: str, name: str = "people.csv") -> Path:
 
 
 def test_a_table_is_read(tmp_path: Path) -> None:
-    columns = read_fixed(write(tmp_path, "\ufeff" + GOOD))
+    columns = read_fixed(write(tmp_path, "\ufeff" + GOOD)).columns
     assert columns["subject_id"] == ("A1", "A2")
     assert columns["height_m"] == (1.6, 1.8)
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+@pytest.mark.parametrize("sign", [".", ","])
+def test_tables_of_spreadsheets_are_read_with_their_decimal_sign(
+    separator: str, sign: str, tmp_path: Path
+) -> None:
+    text = GOOD.replace(",", separator).replace(".", sign)
+    assert read_fixed(write(tmp_path, text)).columns == (
+        read_fixed(write(tmp_path, GOOD, "plain.csv")).columns
+    )
+
+
+def test_rows_of_parquet_are_counted_as_subjects(tmp_path: Path) -> None:
+    path = tmp_path / "people.parquet"
+    table = {"sex": ["F", "X"], "age_years": [60, 50], "height_m": [1.6, 1.8]}
+    pq.write_table(pa.table({**table, "bmi_kg_m2": [25, 27]}), path)
+    with pytest.raises(SpecError, match="sex is not F or M in row 2"):
+        read_fixed(path)
 
 
 def test_the_size_is_that_of_the_table(tmp_path: Path) -> None:
@@ -45,16 +66,30 @@ def test_the_size_is_that_of_the_table(tmp_path: Path) -> None:
         ("age_years", "age", "the column age_years is missing ('age' is not it: names"),
         ("bmi_kg_m2", "other", "the column bmi_kg_m2 or weight_kg is missing"),
         ("subject_id", "subject_ids", "subject_ids is unknown; did you mean 'subject_"),
-        ("A2,M,50", "A2,M,", "age_years is no number in row 2 (the first is empty)"),
-        ("A2,M,50", "A2,M,NaN", "age_years is no number in row 2 (the first is 'NaN')"),
-        ("A2,M,50", "A2,M,150", "age_years is not 0 to 120 in row 2 (150)"),
-        ("1.8", "180", "height_m is not 0.4 to 2.6 in row 2 (180)"),
-        (",M,", ",male,", "sex is not F or M in row 2 ('male')"),
-        ("A2", "a1", "subject_id 'a1' stands in rows 1 and 2"),
+        ("A2,M,50", "A2,M,", "age_years is no number in line 3 (the first is empty)"),
+        (
+            "A2,M,50",
+            "A2,M,NaN",
+            "age_years is no number in line 3 (the first is 'NaN')",
+        ),
+        ("A2,M,50", "A2,M,150", "age_years is not 0 to 120 in line 3 (150)"),
+        ("1.8", "180", "height_m is not 0.4 to 2.6 in line 3 (180)"),
+        (",M,", ",male,", "sex is not F or M in line 3 ('male')"),
+        ("A2", "a1", "subject_id 'a1' stands in lines 2, 3"),
         ("A2", "../A2", "subject_id must be letters, digits, '.', '_' or '-'"),
         ("A2", "", "subject_id must be letters, digits"),
-        ("A2", "A" * 61, "'.', '_' or '-', at most 60, in row 2"),
-        (",27", "", "row 2 not of 5 columns as the header"),
+        ("A2", "A" * 61, "'.', '_' or '-', at most 60, in line 3"),
+        (",27", "", "line 3 not of 5 columns as the header"),
+        ("1.6,25", "1,6,25", "may have a decimal comma only where semicolons or tabs"),
+        ("sex", "Sex", "the column 'Sex' must be written 'sex'"),
+        ("subject_id", "Subject_ID", "'Subject_ID' must be written 'subject_id'"),
+        ("bmi_kg_m2", "BMI_kg_m2", "'BMI_kg_m2' must be written 'bmi_kg_m2'"),
+        (
+            "sex",
+            "sex_code",
+            "the column sex is missing ('sex_code' is not it: write 'sex')",
+        ),
+        ("A1,F,60", "\n\nA1,X,60", "sex is not F or M in line 4 ('X')"),
         ("height_m", "sex", "the column sex is there twice"),
         ("A1,F,60,1.6,25\nA2,M,50,1.8,27\n", "", "it has no subjects"),
         (GOOD, "", "the column sex is missing (there are none)"),
@@ -71,8 +106,8 @@ def test_all_problems_of_a_table_are_told(tmp_path: Path) -> None:
     rows = "\n".join(f"A{i},X,oops,1.6,25" for i in range(9))
     with pytest.raises(SpecError) as error:
         read_fixed(write(tmp_path, GOOD + rows))
-    assert "sex is not F or M in rows 3, 4, 5, 6, 7 and 4 more" in str(error.value)
-    assert "age_years is no number in rows 3, 4, 5, 6, 7 and 4" in str(error.value)
+    assert "sex is not F or M in lines 4, 5, 6, 7, 8 and 4 more" in str(error.value)
+    assert "age_years is no number in lines 4, 5, 6, 7, 8 and 4" in str(error.value)
 
 
 def test_weight_and_bmi_must_agree(tmp_path: Path) -> None:
@@ -81,7 +116,7 @@ def test_weight_and_bmi_must_agree(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="weight_kg is not bmi_kg_m2 times height_m"):
         read_fixed(write(tmp_path, text.format(70)))
     only_weight = "sex,age_years,height_m,weight_kg\nF,60,1.6,900\n"
-    with pytest.raises(SpecError, match="give a BMI beyond 8 to 120 in row 1"):
+    with pytest.raises(SpecError, match="give a BMI beyond 8 to 120 in line 2"):
         read_fixed(write(tmp_path, only_weight))
 
 

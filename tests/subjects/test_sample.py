@@ -306,7 +306,7 @@ def test_a_sampled_table_can_be_the_fixed_one(tmp_path: Path) -> None:
 def test_a_fixed_subject_that_is_not_eligible_is_named(tmp_path: Path) -> None:
     text = "sex,age_years,height_m,bmi_kg_m2\nF,60,1.6,25\nM,5,1.8,25\n"
     spec = fixed_spec(tmp_path, text, eligibility=["age_years >= 18"])
-    with pytest.raises(SpecError, match=r"'age_years >= 18' is not met in rows 2\."):
+    with pytest.raises(SpecError, match=r"'age_years >= 18' is not met in line 3\."):
         sample_subjects(spec)
 
 

@@ -15,6 +15,7 @@ from vct.autopet.demographics import (
     study_key,
     subject_key,
 )
+from vct.csv_dialect import CsvDialect
 from vct.errors import VctError
 
 T = TypeVar("T")
@@ -42,8 +43,8 @@ class DemographicsTable:
         self.name = path.name
         self.absurd: list[str] = []
         try:
-            separator = _separator(path)
-            table = pd.read_csv(path, dtype=str, sep=separator)
+            self._dialect = _dialect(path)
+            table = pd.read_csv(path, dtype=str, sep=self._dialect.separator)
         except (OSError, ValueError) as e:  # pandas' errors are ValueErrors
             raise VctError(f"{path} cannot be read as a CSV table ({e}).") from e
         columns = {str(name).strip().lower(): str(name) for name in table.columns}
@@ -60,7 +61,6 @@ class DemographicsTable:
                     f"{right!r}."
                 )
         self._columns = columns
-        self._decimal_comma = separator != ","
         self._rows: dict[str, list[tuple[str | None, Demographics]]] = {}
         self.images: dict[str, int] = {}
         for row in table.fillna("").to_dict("records"):
@@ -119,15 +119,12 @@ class DemographicsTable:
 
     def _number(self, words: str) -> float | None:
         try:
-            return float(self._with_point(words))
+            return float(self._dialect.with_point(words))
         except ValueError:
             return None
 
     def _age_years(self, words: str) -> float | None:
-        return age_years(self._with_point(words))
-
-    def _with_point(self, words: str) -> str:
-        return words.replace(",", ".") if self._decimal_comma else words
+        return age_years(self._dialect.with_point(words))
 
 
 def is_metadata_table(path: Path) -> bool:
@@ -142,11 +139,9 @@ def is_metadata_table(path: Path) -> bool:
     return bool({"subject id", "subject_id"} & names and {"age", "age_years"} & names)
 
 
-def _separator(path: Path) -> str:
-    """Comma, semicolon or tab, whichever the first line has most of."""
+def _dialect(path: Path) -> CsvDialect:
     with path.open(encoding="utf-8", errors="replace") as file:
-        line = file.readline()
-    return max(",;\t", key=line.count)
+        return CsvDialect.of(file.readline())
 
 
 def _cells(line: str) -> list[str]:

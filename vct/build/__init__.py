@@ -1,5 +1,6 @@
 """The whole road: a spec becomes a cohort folder."""
 
+from vct.build.before import check_folder, kept_subjects
 from vct.build.finish import finish_cohort
 from vct.build.folder import how_to_go_on
 from vct.build.plan import Plan, plan_cohort
@@ -12,8 +13,10 @@ __all__ = [
     "Plan",
     "Shard",
     "build_cohort",
+    "check_folder",
     "check_options",
     "finish_cohort",
     "how_to_go_on",
+    "kept_subjects",
     "plan_cohort",
 ]

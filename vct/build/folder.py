@@ -54,19 +54,9 @@ def claim(
     CohortError
         If the folder holds something else, or another cohort.
     """
-    if out.is_dir() and _is_used(out):
-        if not (out / IDENTITY_NAME).is_file():
-            raise CohortError(
-                f"{out} is not empty and is not a cohort that 'vct build' began. "
-                "Choose an empty or a new folder with -o."
-            )
-        if on_existing == "fail":
-            raise CohortError(
-                f"{out} holds a cohort already. Choose another folder with -o, or "
-                "'--on-existing resume' to go on with it."
-            )
-        if on_existing == "overwrite":
-            _remove_cohort(out)
+    require_claimable(out, identity, on_existing)
+    if on_existing == "overwrite" and out.is_dir():
+        _remove_cohort(out)
     out.mkdir(parents=True, exist_ok=True)
     path = out / IDENTITY_NAME
     if not written_once(path, lambda partial: write_run(partial, identity)):
@@ -76,6 +66,32 @@ def claim(
             partial.write_bytes(spec_bytes)
     for name in ("dicom", "previews"):
         (out / name).mkdir(exist_ok=True)
+
+
+def require_claimable(
+    out: Path, identity: dict[str, Any], on_existing: OnExisting
+) -> None:
+    """Refuse a folder that ``claim`` refuses; write nothing.
+
+    Raises
+    ------
+    CohortError
+        As ``claim``.
+    """
+    if not (out.is_dir() and _is_used(out)):
+        return
+    if not (out / IDENTITY_NAME).is_file():
+        raise CohortError(
+            f"{out} is not empty and is not a cohort that 'vct build' began. "
+            "Choose an empty or a new folder with -o."
+        )
+    if on_existing == "fail":
+        raise CohortError(
+            f"{out} holds a cohort already. Choose another folder with -o, or "
+            "'--on-existing resume' to go on with it."
+        )
+    if on_existing == "resume":
+        _require_agreement(out, read_identity(out), identity)
 
 
 def read_identity(out: Path) -> dict[str, Any]:
@@ -112,6 +128,14 @@ def agree(out: Path, identity: dict[str, Any]) -> None:
         With both values of every key that differs.
     """
     known = read_identity(out)
+    _require_agreement(out, known, identity)
+    if any(key not in known for key in identity):
+        write_run(out / IDENTITY_NAME, {**known, **identity})
+
+
+def _require_agreement(
+    out: Path, known: dict[str, Any], identity: dict[str, Any]
+) -> None:
     differing = [
         key for key in identity if key in known and known[key] != identity[key]
     ]
@@ -125,8 +149,6 @@ def agree(out: Path, identity: dict[str, Any]) -> None:
             + "\nGive the same ones to resume, choose another folder with -o, or "
             "replace it with '--on-existing overwrite'."
         )
-    if any(key not in known for key in identity):
-        write_run(out / IDENTITY_NAME, {**known, **identity})
 
 
 def how_to_go_on(on_existing: OnExisting) -> str:

@@ -10,12 +10,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from vct.build.before import check_folder, kept_subjects
 from vct.build.failures import told_as_user_errors
 from vct.build.finish import summarize, utc_now
 from vct.build.folder import OnExisting, agree, claim, finished, read_identity
 from vct.build.plan import Plan, plan_cohort
 from vct.build.record import cascade_identity, plan_identity, run_record
-from vct.build.shard import Shard, require_division
+from vct.build.shard import Shard
 from vct.build.study import study_context
 from vct.build.who import agreed_subjects
 from vct.build.writing import WriteTask, write_one, writer_pool
@@ -193,10 +194,12 @@ class Build:
 
     def _run(self) -> Iterator[BuiltSubject]:
         begin = time.perf_counter()
+        how = self._options["on_existing"]
+        check_folder(self.plan, self.out, how, self._batch_size)
+        if len(kept_subjects(self.plan, self.out, how)) < len(self):
+            resolve_device(self._options["device"])  # a bad one leaves no folder behind
         identity = plan_identity(self.plan, self._batch_size)
-        claim(self.out, identity, self.plan.spec_bytes, self._options["on_existing"])
-        if self.plan.shard:
-            require_division(self.out, self.plan.shard)
+        claim(self.out, identity, self.plan.spec_bytes, how)
         subjects = agreed_subjects(self.out, self.plan.subjects)
         self.plan = replace(self.plan, subjects=subjects)
         kept = [s for s in self.plan.selected if finished(self.out, s)]

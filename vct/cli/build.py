@@ -79,8 +79,10 @@ def build(
     from vct.build import (
         Shard,
         build_cohort,
+        check_folder,
         check_options,
         how_to_go_on,
+        kept_subjects,
         plan_cohort,
     )
 
@@ -95,9 +97,10 @@ def build(
     }
     if dry_run:
         plan = plan_cohort(spec_path, **request)
-        show(describe(plan, out))
+        show(describe(plan, out, len(kept_subjects(plan, out, on_existing))))
         plan.check_request()
         check_options(out, part, on_existing, workers=workers, batch_size=batch_size)
+        check_folder(plan, out, on_existing, batch_size)
         return
     signal.signal(signal.SIGTERM, _interrupt)  # what SLURM sends before it kills
     running = build_cohort(
@@ -140,17 +143,21 @@ def finish(
     _conclude(out, finish_cohort(out, report=report), quiet)
 
 
-def describe(plan: "Plan", out: Path) -> str:
-    """What ``--dry-run`` prints."""
+def describe(plan: "Plan", out: Path, n_kept: int) -> str:
+    """What ``--dry-run`` prints: the cost of the subjects that are not there yet."""
+    n_left = len(plan) - n_kept
+    share = n_left / max(1, len(plan))
     lines = [
         f"cohort      {plan.spec.name}, {len(plan.subjects)} subjects, "
         f"seed {plan.spec.seed}",
-        f"to build    {len(plan)} subjects into {out}",
+        f"to build    {n_left} subjects into {out}"
+        + (f" ({n_kept} finished there)" if n_kept else ""),
         f"model       {plan.card.name} {plan.card.version}",
-        f"files       {plan.n_files} DICOM files, at most {plan.n_bytes / 1e9:.2f} GB",
+        f"files       {round(plan.n_files * share)} DICOM files, "
+        f"at most {plan.n_bytes * share / 1e9:.2f} GB",
     ]
     if plan.seconds_per_subject:
-        total = duration(plan.seconds_per_subject * len(plan))
+        total = duration(plan.seconds_per_subject * n_left)
         lines.append(f"time        about {total} where the model was measured")
     lines.append(f"population  {plan.describe_outside()}")
     lines += [f"protocol    {line}" for line in plan.protocol_outside]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vct.cli.console import say, show, show_json
+from vct.cli.unwritable import told_as_unwritable
 from vct.errors import VctError
 
 if TYPE_CHECKING:
@@ -112,6 +113,9 @@ def _checked(
     ]
 
 
+_TABLES = (".csv", ".parquet")
+
+
 def sample(
     spec_path: _SpecPath,
     out: Annotated[
@@ -128,12 +132,14 @@ def sample(
     from vct.spec import load_spec
     from vct.subjects import sample_subjects, write_subjects
 
+    if out.suffix.lower() not in _TABLES:
+        raise VctError(
+            f"{out}: must end in {' or '.join(_TABLES)}. Name such a file with -o."
+        )
     spec = load_spec(spec_path)
     subjects = sample_subjects(spec, seed=seed, size=size)
-    try:
+    with told_as_unwritable(out, "Name a table in a folder that is there with -o."):
         write_subjects(subjects, out)
-    except OSError as error:
-        raise VctError(f"{out}: cannot be written ({error.strerror})") from error
     for criterion, count in subjects.attrs.get("attrition", {}).items():
         say(f"{count} drawn and not eligible: {criterion}")
     say(f"{len(subjects)} subjects in {out}")
@@ -185,8 +191,8 @@ def _write_table(path: Path, text: str) -> None:
 
 def _write(path: Path, text: str) -> None:
     """Write a file that must not exist yet."""
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise VctError(f"{path}: cannot be written ({error.strerror})") from error
+    with (
+        told_as_unwritable(path, "Name a file in a folder that you may write to."),
+        path.open("x", encoding="utf-8") as file,
+    ):
+        file.write(text)

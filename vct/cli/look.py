@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vct.cli.console import say, show, show_json
+from vct.cli.unwritable import told_as_unwritable
 from vct.errors import EXIT_FINDINGS_FAILED
 
 if TYPE_CHECKING:
@@ -55,18 +56,23 @@ def validate(
     from vct.report import write_report
     from vct.validation import validate_cohort
 
-    if remeasure:
-        from vct.cli.remeasure import remeasure_organs
-
-        remeasure_organs(out, say)
-    findings = validate_cohort(
-        out,
-        hashes=hashes,
-        reference=reference,
-        bound_percent=bound_percent,
-        any_instrument=any_instrument,
+    advice = (
+        "Findings and report are written into the cohort: mend its folder, or validate "
+        "a copy that you may write to."
     )
-    page = write_report(out, findings)
+    with told_as_unwritable(out, advice, failed="read or written"):
+        if remeasure:
+            from vct.cli.remeasure import remeasure_organs
+
+            remeasure_organs(out, say)
+        findings = validate_cohort(
+            out,
+            hashes=hashes,
+            reference=reference,
+            bound_percent=bound_percent,
+            any_instrument=any_instrument,
+        )
+        page = write_report(out, findings)
     if as_json:
         show_json([asdict(finding) for finding in findings])
     else:

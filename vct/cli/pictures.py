@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from vct.cli.console import say
-from vct.errors import CohortError, VctError
+from vct.cli.unwritable import told_as_unwritable
+from vct.errors import CohortError
 
 if TYPE_CHECKING:
     from vct.manifest import Cohort
@@ -39,19 +40,21 @@ def preview(
     cohort = load_cohort(out)
     folder = out / "previews"
     rows = _chosen(cohort, only)
-    _made(folder)
+    advice = "Mend the folder, or draw into a copy that you may write to."
+    with told_as_unwritable(folder, advice):
+        folder.mkdir(exist_ok=True)
     for number, row in enumerate(rows, start=1):
         subject = Subject.from_row(row)
         files = out / "dicom" / subject.subject_id
         path = folder / f"{subject.subject_id}.png"
         partial = path.with_name(f".{path.stem}.partial.png")
-        try:
-            write_preview_of_volumes(
-                read_series(files, "CT"), read_series(files, "PT"), subject, partial
-            )
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        ct, pet = read_series(files, "CT"), read_series(files, "PT")
+        with told_as_unwritable(path, advice):
+            try:
+                write_preview_of_volumes(ct, pet, subject, partial)
+                partial.replace(path)
+            finally:
+                partial.unlink(missing_ok=True)
         say(f"{number}/{len(rows)} {path}")
 
 
@@ -71,12 +74,9 @@ def contact_sheet(
     from vct.report import write_contact_sheet
 
     path = sheet or out / "contact-sheet.png"
-    try:
-        shown = write_contact_sheet(
-            load_cohort(out), path, sort_by=sort_by, columns=columns
-        )
-    except OSError as error:
-        raise VctError(f"{path}: cannot be written ({error.strerror})") from error
+    cohort = load_cohort(out)
+    with told_as_unwritable(path, "Name a PNG that you may write with -o."):
+        shown = write_contact_sheet(cohort, path, sort_by=sort_by, columns=columns)
     say(f"{shown} subjects in {path}")
 
 
@@ -93,10 +93,3 @@ def _chosen(cohort: "Cohort", only: list[str] | None) -> list:
         )
     wanted = finished[finished["subject_id"].isin(only)] if only else finished
     return list(wanted.itertuples())
-
-
-def _made(folder: Path) -> None:
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise VctError(f"{folder}: cannot be made ({error.strerror})") from error

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vct.errors import CohortError
 from vct.manifest import Cohort
 from vct.report.preview import CORONAL_MIP, CT_SLICE, panels_of
+from vct.report.words import sex_and_age, stature
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -102,10 +103,9 @@ def _tile(previews: Path, subject: Any) -> "Image":
         small = panel.resize((width_px, height_px), Image.Resampling.LANCZOS)
         tile.paste(small, (n * width_px, 0))
     draw = ImageDraw.Draw(tile)
-    sex = {"F": "woman", "M": "man"}[subject.sex]
     lines = (
-        (f"{subject.subject_id}  {sex}, {subject.age_years:.0f} years", _INK),
-        (f"{subject.height_m:.2f} m, BMI {subject.bmi_kg_m2:.1f} kg/m²", _MUTED),
+        (f"{subject.subject_id}  {sex_and_age(subject)}", _INK),
+        (stature(subject), _MUTED),
     )
     for n, (text, color) in enumerate(lines):
         draw.text((0, height_px + 3 + n * _LINE_PX), text, fill=color, font=_font())

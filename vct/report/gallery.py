@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vct.manifest import Cohort
 from vct.report.preview import CAPTION_PX, WIDTH_PX
+from vct.report.words import sex_and_age, stature
 
 GALLERY_SIZE = 24  # embedded previews: a report of a thousand subjects stays mailable
 GALLERY_WIDTH_PX = 760
@@ -26,8 +27,7 @@ def gallery(cohort: Cohort) -> tuple[list[dict[str, str]], int]:
     items = [
         {
             "id": str(row.Index),
-            "words": f"{'woman' if row.sex == 'F' else 'man'}, {row.age_years:.0f} "
-            f"years, {row.height_m:.2f} m, BMI {row.bmi_kg_m2:.1f} kg/m²",
+            "words": f"{sex_and_age(row)}, {stature(row)}",
             "address": _thumbnail(present[row.Index]),
         }
         for row in rows.itertuples()

@@ -14,6 +14,7 @@ import numpy as np
 
 from vct.errors import CohortError
 from vct.grid import Grid
+from vct.report.words import sex_and_age, stature
 from vct.volume import StoredImages, Volume
 
 if TYPE_CHECKING:
@@ -244,11 +245,7 @@ def _scale_bar(ax: "Axes", width_mm: float) -> None:
 
 def _caption(figure: "Figure", subject: "Subject") -> None:
     """Who it is, and that it is nobody."""
-    sex = {"F": "woman", "M": "man"}[subject.sex]
-    words = (
-        f"{subject.subject_id}    {sex}, {subject.age_years:.0f} years, "
-        f"{subject.height_m:.2f} m, BMI {subject.bmi_kg_m2:.1f} kg/m²"
-    )
+    words = f"{subject.subject_id}    {sex_and_age(subject)}, {stature(subject)}"
     scan = (
         f"synthetic, not a real person    [18F]FDG, {subject.injected_mbq:.0f} MBq, "
         f"{subject.uptake_min:.0f} min    PET: SUV "

@@ -115,7 +115,7 @@ def resolve_table(data: Any, folder: Path) -> Any:
 def _rows(path: Path) -> int:
     """Rows of a table; 1 for one that cannot be read, which is told elsewhere."""
     try:
-        return len(read_fixed(path)["sex"])
+        return len(read_fixed(path).columns["sex"])
     except SpecError:
         return 1
 
@@ -172,7 +172,7 @@ def _file_problems(parts: Mapping[str, Any]) -> Iterator[Problem]:
     if path is None:
         return
     try:
-        columns = read_fixed(path)
+        columns = read_fixed(path).columns
     except SpecError as error:
         yield ("subjects_file",), str(error)
         return

@@ -1,8 +1,8 @@
 """A table of fixed subjects instead of sampling: CSV or Parquet, checked in full."""
 
-import csv
 import math
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from vct.errors import SpecError
 from vct.spec.expression import suggestion
 from vct.spec.population import POSSIBLE
+from vct.spec.table_file import Places, read_table_file
 
 REQUIRED = ("sex", "age_years", "height_m")
 NUMBERS = (
@@ -22,12 +23,20 @@ NUMBERS = (
 )
 TEXTS = ("subject_id", "arm", "stratum", "diagnosis", "sex")
 _DERIVED = ("bsa_m2", "lbm_kg", "attempt")
+_KNOWN = frozenset({*NUMBERS, *TEXTS, *_DERIVED})
 _LONGEST_ID = 60  # a Patient's Name of 64 characters begins with "VCT^"
 _SUBJECT_ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{_LONGEST_ID - 1}}}")
-_SHOWN = 5  # row numbers in a message
 _WEIGHT_TOLERANCE = 0.01  # weight and BMI as a clinic rounds them
 
 Columns = dict[str, tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class FixedTable:
+    """Columns of a table, each value checked, and where its rows stand."""
+
+    columns: Columns
+    places: Places
 
 
 def find_table(folder: Path, name: Path) -> Path:
@@ -43,14 +52,17 @@ def find_table(folder: Path, name: Path) -> Path:
     return path
 
 
-def read_fixed(path: Path) -> Columns:
-    """Columns of the table, each value checked.
+def read_fixed(path: Path) -> FixedTable:
+    """Read a table of subjects and check each value.
+
+    A CSV may have its columns parted by commas, semicolons or tabs; unless by commas,
+    numbers may have a decimal comma.
 
     Raises
     ------
     SpecError
-        With every missing column and every bad value, by row; row 1 is the first
-        subject.
+        With every missing column and every bad value, by its line in a CSV and by
+        its row in Parquet, where row 1 is the first subject.
     """
     try:
         stat = path.stat()
@@ -60,74 +72,41 @@ def read_fixed(path: Path) -> Columns:
 
 
 @lru_cache(maxsize=4)
-def _read(path: Path, mtime_ns: int, size: int) -> Columns:
+def _read(path: Path, mtime_ns: int, size: int) -> FixedTable:
     """Read once for each state of the file."""
-    readers = {".csv": _read_csv, ".parquet": _read_parquet}
-    if path.suffix.lower() not in readers:
-        raise SpecError(f"{path}: must end in .csv or .parquet")
-    raw = readers[path.suffix.lower()](path)
-    problems = _header_problems(raw)
+    raw = read_table_file(path, _KNOWN)
+    problems = _header_problems(raw.values)
     columns: Columns = {}
-    for name, values in raw.items():
+    for name, values in raw.values.items():
         if name in NUMBERS:
-            columns[name] = tuple(_number(value) for value in values)
-            problems += _number_problems(name, values, columns[name])
+            columns[name] = tuple(_number(raw.numeral(value)) for value in values)
+            problems += _number_problems(name, values, columns[name], raw.places)
         elif name in TEXTS:
             columns[name] = tuple(_text(value) for value in values)
-            problems += _text_problems(name, columns[name])
+            problems += _text_problems(name, columns[name], raw.places)
     if not problems:
-        problems = _disagreements(columns)
+        problems = _disagreements(columns, raw.places)
     if problems:
         raise SpecError(f"{path}: " + "; ".join(problems))
-    return columns
-
-
-def _read_csv(path: Path) -> dict[str, list[Any]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            rows = [row for row in reader if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SpecError(f"{path}: cannot be read as CSV ({error})") from error
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise SpecError(f"{path}: the column {twice[0]} is there twice")
-    ragged = [i for i, row in enumerate(rows, 1) if len(row) != len(header)]
-    if ragged:
-        raise SpecError(
-            f"{path}: {_rows(ragged)} not of {len(header)} columns as the header"
-        )
-    columns = zip(*rows, strict=True) if rows else ([] for _ in header)
-    return {name: list(values) for name, values in zip(header, columns, strict=True)}
-
-
-def _read_parquet(path: Path) -> dict[str, list[Any]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        raise SpecError(f"{path}: cannot be read as Parquet ({error})") from error
-    wanted = {*NUMBERS, *TEXTS, *_DERIVED}
-    return {
-        name: table[name].to_pylist() if name in wanted else []
-        for name in table.column_names
-    }
+    return FixedTable(columns, raw.places)
 
 
 def _header_problems(raw: dict[str, list[Any]]) -> list[str]:
-    known = {*NUMBERS, *TEXTS, *_DERIVED}
+    capitals = {name: name.lower() for name in raw if name.lower() in _KNOWN - {name}}
     problems = [
-        f"the column {name} is missing ({_nearest(name, raw, known)})"
-        for name in REQUIRED
-        if name not in raw
+        f"the column '{there}' must be written '{right}'"
+        for there, right in capitals.items()
     ]
-    if "bmi_kg_m2" not in raw and "weight_kg" not in raw:
+    named = {*raw, *capitals.values()}
+    problems += [
+        f"the column {name} is missing ({_nearest(name, raw)})"
+        for name in REQUIRED
+        if name not in named
+    ]
+    if not {"bmi_kg_m2", "weight_kg"} & named:
         problems.append("the column bmi_kg_m2 or weight_kg is missing")
-    for name in raw.keys() - known:
-        hint = suggestion(name, known)
+    for name in raw.keys() - _KNOWN:
+        hint = suggestion(name, _KNOWN)
         if hint.startswith("did you mean") and not problems:
             problems.append(f"the column {name} is unknown; {hint}")
     if not problems and not raw["sex"]:
@@ -135,12 +114,12 @@ def _header_problems(raw: dict[str, list[Any]]) -> list[str]:
     return problems
 
 
-def _nearest(name: str, raw: dict[str, list[Any]], known: set[str]) -> str:
+def _nearest(name: str, raw: dict[str, list[Any]]) -> str:
     """What the table has instead of a missing column."""
-    others = sorted(raw.keys() - known)
-    for other in others:
+    for other in sorted(raw.keys() - _KNOWN):
         if other.lower().split("_")[0] == name.split("_")[0]:
-            return f"'{other}' is not it: names end in their unit"
+            right = "names end in their unit" if name in NUMBERS else f"write '{name}'"
+            return f"'{other}' is not it: {right}"
     return f"there are {', '.join(raw)}" if raw else "there are none"
 
 
@@ -159,60 +138,59 @@ def _text(value: Any) -> str:
 
 
 def _number_problems(
-    name: str, values: list[Any], numbers: tuple[float, ...]
+    name: str, values: list[Any], numbers: tuple[float, ...], places: Places
 ) -> list[str]:
-    bad = [i for i, x in enumerate(numbers, 1) if not math.isfinite(x)]
+    bad = [i for i, x in enumerate(numbers) if not math.isfinite(x)]
     if bad:
-        shown = values[bad[0] - 1]
+        shown = values[bad[0]]
         found = "empty" if shown in (None, "") else repr(shown)
-        return [f"{name} is no number in {_rows(bad)} (the first is {found})"]
+        return [f"{name} is no number in {places.of(bad)} (the first is {found})"]
     low, high = POSSIBLE.get(name, (0.0, math.inf))
     bad = [
         i
-        for i, x in enumerate(numbers, 1)
+        for i, x in enumerate(numbers)
         if not (low <= x <= high and (x > 0 or name == "age_years"))
     ]
     if not bad:
         return []
     limits = f"{low:g} to {high:g}" if name in POSSIBLE else "above 0"
-    return [f"{name} is not {limits} in {_rows(bad)} ({numbers[bad[0] - 1]:g})"]
+    return [f"{name} is not {limits} in {places.of(bad)} ({numbers[bad[0]]:g})"]
 
 
-def _text_problems(name: str, values: tuple[str, ...]) -> list[str]:
+def _text_problems(name: str, values: tuple[str, ...], places: Places) -> list[str]:
     if name == "sex":
-        bad = [i for i, value in enumerate(values, 1) if value not in ("F", "M")]
+        bad = [i for i, value in enumerate(values) if value not in ("F", "M")]
         if bad:
-            return [f"sex is not F or M in {_rows(bad)} ({values[bad[0] - 1]!r})"]
+            return [f"sex is not F or M in {places.of(bad)} ({values[bad[0]]!r})"]
         return []
     if name == "subject_id":
-        return _identifier_problems(values)
+        return _identifier_problems(values, places)
     bad = [
         i
-        for i, value in enumerate(values, 1)
+        for i, value in enumerate(values)
         if not 1 <= len(value) <= 64 or "\\" in value or not value.isprintable()
     ]
     if bad:
-        return [f"{name} is empty, too long or has odd characters in {_rows(bad)}"]
+        return [f"{name} is empty, too long or has odd characters in {places.of(bad)}"]
     return []
 
 
-def _identifier_problems(values: tuple[str, ...]) -> list[str]:
-    bad = [i for i, v in enumerate(values, 1) if not _SUBJECT_ID.fullmatch(v)]
+def _identifier_problems(values: tuple[str, ...], places: Places) -> list[str]:
+    bad = [i for i, v in enumerate(values) if not _SUBJECT_ID.fullmatch(v)]
     if bad:
         return [
             f"subject_id must be letters, digits, '.', '_' or '-', at most "
-            f"{_LONGEST_ID}, in {_rows(bad)} ({values[bad[0] - 1]!r})"
+            f"{_LONGEST_ID}, in {places.of(bad)} ({values[bad[0]]!r})"
         ]
     first: dict[str, int] = {}
-    for i, value in enumerate(values, 1):
+    for i, value in enumerate(values):
         if first.setdefault(value.lower(), i) != i:
-            return [
-                f"subject_id {value!r} stands in rows {first[value.lower()]} and {i}"
-            ]
+            twice = places.of([first[value.lower()], i])
+            return [f"subject_id {value!r} stands in {twice}"]
     return []
 
 
-def _disagreements(columns: Columns) -> list[str]:
+def _disagreements(columns: Columns, places: Places) -> list[str]:
     """Weights that are not BMI times height squared."""
     if "weight_kg" not in columns:
         return []
@@ -221,23 +199,19 @@ def _disagreements(columns: Columns) -> list[str]:
         w / h**2 for w, h in zip(weights, heights, strict=True)
     )
     low, high = POSSIBLE["bmi_kg_m2"]
-    odd = [i for i, b in enumerate(bmis, 1) if not low <= b <= high]
+    odd = [i for i, b in enumerate(bmis) if not low <= b <= high]
     if odd:
         return [
-            f"weight and height give a BMI beyond {low:g} to {high:g} in {_rows(odd)}"
+            f"weight and height give a BMI beyond {low:g} to {high:g} in "
+            f"{places.of(odd)}"
         ]
     bad = [
         i
-        for i, (w, h, b) in enumerate(zip(weights, heights, bmis, strict=True), 1)
+        for i, (w, h, b) in enumerate(zip(weights, heights, bmis, strict=True))
         if abs(w - b * h * h) > _WEIGHT_TOLERANCE * w
     ]
     if bad:
-        return [f"weight_kg is not bmi_kg_m2 times height_m squared in {_rows(bad)}"]
+        return [
+            f"weight_kg is not bmi_kg_m2 times height_m squared in {places.of(bad)}"
+        ]
     return []
-
-
-def _rows(numbers: list[int]) -> str:
-    """Row numbers in words, the first few."""
-    shown = ", ".join(map(str, numbers[:_SHOWN]))
-    more = f" and {len(numbers) - _SHOWN} more" if len(numbers) > _SHOWN else ""
-    return f"row{'s' if len(numbers) > 1 else ''} {shown}{more}"

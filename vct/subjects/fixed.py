@@ -6,6 +6,7 @@ from vct.errors import SpecError
 from vct.spec import CohortSpec
 from vct.spec.expression import evaluate, parse
 from vct.spec.fixed import read_fixed
+from vct.spec.table_file import Places
 from vct.subjects.allocation import ALL, arm_sequence
 from vct.subjects.body import (
     bmi_from_weight,
@@ -16,8 +17,6 @@ from vct.subjects.body import (
 from vct.subjects.draw import DOSE, UPTAKE, Columns, positive, uniforms
 from vct.subjects.quantile import People
 
-_SHOWN = 5
-
 
 def fixed_columns(spec: CohortSpec, seed: int, n: int) -> Columns:
     """Columns of the first n subjects; a longer cohort begins again with the first.
@@ -25,13 +24,11 @@ def fixed_columns(spec: CohortSpec, seed: int, n: int) -> Columns:
     Raises
     ------
     SpecError
-        If a row does not meet the eligibility, named by its number.
+        If a row does not meet the eligibility, named by its line or row.
     """
     assert spec.subjects_file is not None
-    given = {
-        name: np.array(values)
-        for name, values in read_fixed(spec.subjects_file).items()
-    }
+    table = read_fixed(spec.subjects_file)
+    given = {name: np.array(values) for name, values in table.columns.items()}
     total = len(given["sex"])
     if n > total and "subject_id" in given:
         del given["subject_id"]  # they would repeat
@@ -57,7 +54,7 @@ def fixed_columns(spec: CohortSpec, seed: int, n: int) -> Columns:
     if "arm" not in columns:
         arms = arm_sequence(spec, np.zeros(n, np.int64), [ALL], seed)
         columns["arm"] = np.array([arm.name for arm in spec.arms])[arms]
-    _require_eligible(columns, spec)
+    _require_eligible(columns, spec, table.places)
     return columns
 
 
@@ -79,7 +76,7 @@ def _complete_protocol(
     )
 
 
-def _require_eligible(columns: Columns, spec: CohortSpec) -> None:
+def _require_eligible(columns: Columns, spec: CohortSpec, places: Places) -> None:
     """Refuse rows that do not meet a rule of the cohort or of their arm."""
     n = len(columns["sex"])
     for arm in spec.arms:
@@ -88,11 +85,10 @@ def _require_eligible(columns: Columns, spec: CohortSpec) -> None:
             inside = columns["arm"] == arm.name
         for rule in spec.rules_of(arm):
             meets = np.broadcast_to(evaluate(parse(rule), columns), n)
-            rows = 1 + np.flatnonzero(inside & ~meets)
-            if len(rows):
-                shown = ", ".join(map(str, rows[:_SHOWN]))
-                more = f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+            bad = np.flatnonzero(inside & ~meets)
+            if len(bad):
+                rows = list(dict.fromkeys((bad % len(places.numbers)).tolist()))
                 raise SpecError(
-                    f"{spec.subjects_file}: '{rule}' is not met in rows {shown}{more}. "
+                    f"{spec.subjects_file}: '{rule}' is not met in {places.of(rows)}. "
                     "Take them out, or change the rule."
                 )
