@@ -47,8 +47,6 @@ def finish_cohort(
 
     out = Path(out)
     read_identity(out)
-    if not (out / "subjects.parquet").is_file():
-        raise CohortError(f"{out}/subjects.parquet is missing. Build a shard again.")
     subjects = read_cohort_subjects(out)["subject_id"]
     absent = [name for name in subjects if not finished(out, name)]
     if absent:
