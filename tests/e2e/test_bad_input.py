@@ -181,6 +181,9 @@ def test_a_folder_that_is_a_file(
     code, told = fails(capsys, "build", spec, "-o", tmp_path / "file" / "out")
     assert code == 1
     assert "cannot be written" in told
+    code, told = fails(capsys, "build", spec, "-o", tmp_path / "file", "--dry-run")
+    assert code == 4
+    assert "is a file. Name a folder with -o" in told
 
 
 def test_an_unwritable_folder(capsys: pytest.CaptureFixture[str], spec: Path) -> None:

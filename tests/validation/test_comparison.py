@@ -6,7 +6,12 @@ import pytest
 
 from tests.validation.synthetic_people import of, with_column
 from vct.errors import CohortError
-from vct.validation.comparison import Against, compare, compare_summary
+from vct.validation.comparison import (
+    Against,
+    compare,
+    compare_summary,
+    require_comparable,
+)
 from vct.validation.comparison_tables import COMPARISONS, read_tables, write_tables
 from vct.validation.people import People
 from vct.validation.ruler import draw_people
@@ -117,8 +122,10 @@ def test_people_like_nobody_are_refused_unless_all_are_taken_as_they_are(referen
         for of_them in (heavy, slim)
     )
     with pytest.raises(CohortError, match=r"BMI band, 0 of .* with 'vct compare --unw"):
-        compare(one, other, AGAINST)
+        require_comparable(one, other, AGAINST)
+    assert compare(one, other, AGAINST).empty  # a reference of many, held beside others
     plain = Against("reference", "own reference", standardize=False)
+    require_comparable(one, other, plain)
     found = row(compare(one, other, plain), "liver", "volume_ml", "all")
     assert (found["n"], found["n_reference"]) == (heavy.sum(), slim.sum())
 

@@ -7,6 +7,7 @@ from vct.build.plan import Plan
 from vct.build.record import plan_identity
 from vct.build.shard import require_division
 from vct.build.who import require_same_subjects
+from vct.errors import CohortError
 
 
 def kept_subjects(plan: Plan, out: Path, on_existing: OnExisting) -> list[str]:
@@ -26,6 +27,8 @@ def check_folder(
     CohortError
         If it holds something else, or a cohort that this build may not go on with.
     """
+    if out.exists() and not out.is_dir():
+        raise CohortError(f"{out} is a file. Name a folder with -o.")
     require_claimable(out, plan_identity(plan, batch_size), on_existing)
     if on_existing == "overwrite":
         return

@@ -46,15 +46,23 @@ def save_stage(stage: nn.Module, path: Path) -> None:
         tensors[name] = value.detach().to("cpu", dtype).contiguous()
     path.parent.mkdir(parents=True, exist_ok=True)
     architecture = asdict(stage.architecture)  # type: ignore[call-overload, arg-type]
-    save_file(tensors, path, metadata={"architecture": json.dumps(architecture)})
+    partial = path.with_name(f".{path.name}.partial")
+    save_file(tensors, partial, metadata={"architecture": json.dumps(architecture)})
+    partial.replace(path)
 
 
 def holds_stage(path: Path, stage: nn.Module) -> bool:
-    """Whether a file has the weights of a stage, in its precision; it may have more."""
+    """Whether a file has the weights of a stage, in its precision; it may have more.
+
+    A damaged file has not.
+    """
     if not path.is_file():
         return False
-    with _readable(path):
-        there = load_file(path)
+    try:
+        with _readable(path):
+            there = load_file(path)
+    except ModelError:
+        return False
     return all(
         name in there
         and torch.equal(

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 from vct.errors import CohortError
 from vct.manifest import Cohort, load_cohort
-from vct.validation.comparison import BOUND_PERCENT, Against, check_bound, compare
+from vct.validation.comparison import (
+    BOUND_PERCENT,
+    Against,
+    check_bound,
+    compare,
+    require_comparable,
+)
 from vct.validation.comparison_tables import COMPARISONS
 from vct.validation.histograms import overlay, shares_of_cohort
 from vct.validation.people import People, people_of_rows
@@ -84,6 +90,7 @@ def compare_cohorts(
     theirs = people_of_arm(cohorts[1], other.arm)
     source = f"cohort {other.folder}"
     against = Against(other.name, EVIDENCE, source, bound_percent, weighted)
+    require_comparable(own, theirs, against)
     told = compare(own, theirs, against).assign(primary=True)[list(COMPARISONS)]
     slopes = compare_slopes(own, theirs, against)
     for df in (told, slopes) if remark else ():

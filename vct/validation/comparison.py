@@ -131,14 +131,8 @@ def compare(
     -------
     DataFrame
         Columns of ``comparison_tables.COMPARISONS`` but ``primary``.
-
-    Raises
-    ------
-    CohortError
-        If fewer than 2 people a side can be compared.
     """
     keep, weights, note = standardized(cohort, reference, against)
-    _require_two(cohort, reference, against, keep, weights)
     theirs = {g.label: g for g in groups(reference.who)}
     parts = []
     for group in groups(cohort.who):
@@ -244,20 +238,21 @@ def _with_bmi(reference: People) -> bool:
     return bool(reference.who["bmi_kg_m2"].notna().mean() > 0.9)
 
 
-def _require_two(
-    cohort: People,
-    reference: People,
-    against: Against,
-    keep: np.ndarray,
-    weights: np.ndarray,
-) -> None:
-    """Refuse a comparison of nobody, or of one, and say why it is one."""
+def require_comparable(cohort: People, reference: People, against: Against) -> None:
+    """Refuse a comparison of nobody, or of one, and say why it is one.
+
+    Raises
+    ------
+    CohortError
+        If fewer than 2 people a side can be compared.
+    """
     if min(len(cohort), len(reference)) < FEWEST_COMPARED:
         raise CohortError(
             f"{against.name}: it has {len(reference)} people, the cohort "
             f"{len(cohort)}; a comparison needs {FEWEST_COMPARED} a side. Build or "
             "name more subjects."
         )
+    keep, weights, _ = standardized(cohort, reference, against)
     kept, counterparts = int(keep.sum()), int((weights > 0).sum())
     if min(kept, counterparts) < FEWEST_COMPARED:
         raise CohortError(
