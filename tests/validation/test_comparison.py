@@ -5,12 +5,10 @@ import pandas as pd
 import pytest
 
 from tests.validation.synthetic_people import of, with_column
-from vct.errors import CohortError
 from vct.validation.comparison import (
     Against,
     compare,
     compare_summary,
-    require_comparable,
 )
 from vct.validation.comparison_tables import COMPARISONS, read_tables, write_tables
 from vct.validation.people import People
@@ -112,22 +110,6 @@ def test_people_the_reference_has_none_like_are_left_out_and_counted(reference):
     found = row(compare(cohort, only_young, AGAINST), "liver", "suv_mean", "all")
     assert found["n"] == (cohort.who["age_years"] < 50).sum()
     assert "Left out:" in found["note"]
-
-
-def test_people_like_nobody_are_refused_unless_all_are_taken_as_they_are(reference):
-    heavy = (reference.who["bmi_kg_m2"] > 32).to_numpy()
-    slim = (reference.who["bmi_kg_m2"] < 24).to_numpy()
-    one, other = (
-        People(reference.who[of_them].reset_index(drop=True), reference.values[of_them])
-        for of_them in (heavy, slim)
-    )
-    with pytest.raises(CohortError, match=r"BMI band, 0 of .* with 'vct compare --unw"):
-        require_comparable(one, other, AGAINST)
-    assert compare(one, other, AGAINST).empty  # a reference of many, held beside others
-    plain = Against("reference", "own reference", standardize=False)
-    require_comparable(one, other, plain)
-    found = row(compare(one, other, plain), "liver", "volume_ml", "all")
-    assert (found["n"], found["n_reference"]) == (heavy.sum(), slim.sum())
 
 
 def test_few_values_are_not_judged(reference):

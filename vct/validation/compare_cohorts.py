@@ -11,7 +11,6 @@ from vct.validation.comparison import (
     Against,
     check_bound,
     compare,
-    require_comparable,
 )
 from vct.validation.comparison_tables import COMPARISONS
 from vct.validation.histograms import overlay, shares_of_cohort
@@ -21,6 +20,7 @@ from vct.validation.reference_file import (
     require_same_instrument,
 )
 from vct.validation.slopes import compare_slopes
+from vct.validation.standardization import require_comparable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,7 +90,7 @@ def compare_cohorts(
     theirs = people_of_arm(cohorts[1], other.arm)
     source = f"cohort {other.folder}"
     against = Against(other.name, EVIDENCE, source, bound_percent, weighted)
-    require_comparable(own, theirs, against)
+    require_comparable(own, theirs, other.name, weighted=weighted)
     told = compare(own, theirs, against).assign(primary=True)[list(COMPARISONS)]
     slopes = compare_slopes(own, theirs, against)
     for df in (told, slopes) if remark else ():

@@ -31,7 +31,7 @@ from vct.validation.equivalence import (
     equivalence_p,
     weighted_moments,
 )
-from vct.validation.groups import Group, cells, groups
+from vct.validation.groups import Group, groups
 from vct.validation.people import People
 from vct.validation.resampling import (
     N_RESAMPLES,
@@ -39,6 +39,7 @@ from vct.validation.resampling import (
     intervals,
     resampled_moments,
 )
+from vct.validation.standardization import standardized
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,11 +52,9 @@ SD_PASS = (0.80, 1.25)
 FEWEST = 20  # values a side below which nothing is judged
 FEWEST_OF_INTERVAL = 5  # values a side below which a mean has no interval
 FEWEST_OF_SPREAD_INTERVAL = 10  # for SDs: fewer often make resamples of one subject
-FEWEST_COMPARED = 2  # people a side below which there is no comparison
 FEWEST_OF_SPREAD = 3  # values a side below which a ratio of SDs says nothing
 TOO_FEW = f" Fewer than {FEWEST} values: not judged."
 _JUDGED = ("volume_ml", "suv_mean")  # HU has no meaningful zero
-_CELLS_OF = {True: "sex, age band and BMI band", False: "sex and age band"}  # with BMI
 _FEWEST_OF = {
     "low_percent": FEWEST_OF_INTERVAL,
     "high_percent": FEWEST_OF_INTERVAL,
@@ -132,7 +131,7 @@ def compare(
     DataFrame
         Columns of ``comparison_tables.COMPARISONS`` but ``primary``.
     """
-    keep, weights, note = standardized(cohort, reference, against)
+    keep, weights, note = standardized(cohort, reference, weighted=against.standardize)
     theirs = {g.label: g for g in groups(reference.who)}
     parts = []
     for group in groups(cohort.who):
@@ -200,68 +199,6 @@ _OTHER_PEOPLE = (
     "Published for other people than the cohort asks for; their demographics are not "
     "adjusted for."
 )
-
-
-def standardized(
-    cohort: People, reference: People, against: Against
-) -> tuple[np.ndarray, np.ndarray, str]:
-    """How a reference is made like a cohort.
-
-    Returns
-    -------
-    tuple
-        Subjects of the cohort that are kept, bool; weights of the reference's people;
-        and what was done, in words.
-    """
-    everyone, alike = np.ones(len(cohort), bool), np.ones(len(reference))
-    if not against.standardize:
-        return everyone, alike, "Demographics are not adjusted for."
-    with_bmi = _with_bmi(reference)
-    ours = cells(cohort.who, with_bmi=with_bmi)
-    theirs = cells(reference.who, with_bmi=with_bmi)
-    names, counts = np.unique(theirs[theirs != ""], return_counts=True)
-    available = dict(zip(names.tolist(), counts.tolist(), strict=True))
-    keep = np.array([cell in available for cell in ours], bool)
-    asked, wanted = np.unique(ours[keep], return_counts=True)
-    share = {
-        cell: n / available[cell]
-        for cell, n in zip(asked.tolist(), wanted.tolist(), strict=True)
-    }
-    weights = np.array([share.get(cell, 0.0) for cell in theirs])
-    note = f"Reference weighted to the cohort's {_CELLS_OF[with_bmi]}."
-    if not keep.all():
-        note += f" Left out: {int((~keep).sum())} subjects like whom it has nobody."
-    return keep, weights, note
-
-
-def _with_bmi(reference: People) -> bool:
-    return bool(reference.who["bmi_kg_m2"].notna().mean() > 0.9)
-
-
-def require_comparable(cohort: People, reference: People, against: Against) -> None:
-    """Refuse a comparison of nobody, or of one, and say why it is one.
-
-    Raises
-    ------
-    CohortError
-        If fewer than 2 people a side can be compared.
-    """
-    if min(len(cohort), len(reference)) < FEWEST_COMPARED:
-        raise CohortError(
-            f"{against.name}: it has {len(reference)} people, the cohort "
-            f"{len(cohort)}; a comparison needs {FEWEST_COMPARED} a side. Build or "
-            "name more subjects."
-        )
-    keep, weights, _ = standardized(cohort, reference, against)
-    kept, counterparts = int(keep.sum()), int((weights > 0).sum())
-    if min(kept, counterparts) < FEWEST_COMPARED:
-        raise CohortError(
-            f"{against.name}: by {_CELLS_OF[_with_bmi(reference)]}, {kept} of "
-            f"{len(cohort)} subjects have counterparts in it, {counterparts} of its "
-            f"{len(reference)} people; {FEWEST_COMPARED} a side are needed. Name a "
-            "reference of such people, or take all as they are with 'vct compare "
-            "--unweighted'."
-        )
 
 
 def _apart(

@@ -1,7 +1,7 @@
 """SUV histograms of organs: cohort and reference side by side, subject by subject.
 
 Shares are means over subjects, so that every subject counts once, however large the
-organ; a reference is weighted as in ``comparison``.
+organ; a reference is weighted as in ``standardization``.
 """
 
 from collections import defaultdict
@@ -13,12 +13,13 @@ import numpy as np
 from vct.errors import CohortError
 from vct.manifest import Cohort, read_shares
 from vct.measured import SUV_BIN_EDGES
-from vct.validation.comparison import Against, standardized
+from vct.validation.comparison import Against
 from vct.validation.comparison_tables import HISTOGRAMS
 from vct.validation.groups import groups
 from vct.validation.organs import REPORTED_ORGANS
 from vct.validation.people import INSTRUMENTS, People
 from vct.validation.reference_file import HISTOGRAM, ReferenceFile
+from vct.validation.standardization import standardized
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +75,7 @@ def overlay(
         keep = np.ones(len(who), bool)
         return _table(_means(shares, _weights(names, who, keep)), {}, NO_REFERENCE)
     their_names, they, their_shares = others
-    keep, weight, _ = standardized(who, they, against)
+    keep, weight, _ = standardized(who, they, weighted=against.standardize)
     return _table(
         _means(shares, _weights(names, who, keep)),
         _means(their_shares, _weights(their_names, they, weight)),
