@@ -10,6 +10,7 @@ from torch import Tensor
 from vct.anatomy import CURRENT_LIST, FIRST_LIST
 from vct.cascade.checkpoint import save_stage
 from vct.cascade.instrument import read_segmenter, segmented
+from vct.diffusion.tokens import to_tokens
 from vct.errors import ModelError
 from vct.segment import network
 from vct.segment.network import Segmenter, SegmenterArchitecture
@@ -43,6 +44,20 @@ def test_doubt_is_what_probabilities_leave_open(ct: Tensor) -> None:
     open_voxels = (share * (1 - share)).sum(dim=(2, 3, 4))
     doubt = made.segment(ct).doubt
     torch.testing.assert_close(doubt, open_voxels[:, 1:], rtol=1e-3, atol=0.1)
+
+
+def test_logits_of_tokens_are_those_of_the_whole(ct: Tensor) -> None:
+    made = segmenter()
+    tokens = torch.stack([torch.randperm(16**3)[:9] for _ in ct])
+    whole = to_tokens(made(ct).flatten(0, 1)[:, None], 2).flatten(2)
+    whole = whole.unflatten(0, (len(ct), made.classes))
+    for member, chosen in enumerate(tokens):
+        torch.testing.assert_close(
+            made.logits_at(ct, tokens)[member],
+            whole[member, :, :, chosen],
+            rtol=1e-4,
+            atol=1e-3,
+        )
 
 
 def test_parts_of_the_volume_are_classified_alike(

@@ -79,6 +79,7 @@ def _rho(*rhos: float) -> dict[str, Any]:
         ({"size": True}, "valid integer"),
         ({"version": 2}, "Input should be 1"),
         ({"name": "a\\b"}, "match pattern"),
+        ({"name": "  "}, "match pattern"),
         ({"name": "x" * 65}, "at most 64"),
         ({"seed": -1}, "greater than or equal to 0"),
         ({"reference_date": "soon"}, "date"),

@@ -15,6 +15,7 @@ from vct.training import cache as cache_module
 from vct.training import train
 from vct.training.cache import PhantomCache, build_cache
 from vct.training.config import PhantomData, load_config
+from vct.training.draws import Draws
 from vct.training.people import Person
 from vct.training.segmenter import SegmenterTask, calibration_phantoms, degraded
 
@@ -103,6 +104,29 @@ def test_how_many_phantoms_are_kept_aside(
 ) -> None:
     data = PhantomData(folder=tmp_path, subjects=subjects)
     assert len(calibration_phantoms(PhantomCache(data))) == aside
+
+
+def test_a_part_of_the_tokens_gives_the_loss_of_all_in_the_mean(config: Path) -> None:
+    def loss(share: float, number: int) -> Tensor:
+        text = config.read_text().split("loss_share")[0]
+        config.write_text(f"{text}loss_share: {share}\n")
+        torch.manual_seed(0)
+        task = task_of(config)
+        task._member = lambda which, source, rng: (  # type: ignore[method-assign]
+            task.cache.encoded(0)[0].float(),
+            task.cache.labels(0),
+        )
+        with torch.no_grad():
+            return task.loss(Draws(0, 2 * number, 2, "cpu"))[0].mean()
+
+    parts = torch.stack([loss(0.3, number) for number in range(12)])
+    assert float(parts.std()) > 0
+    assert float(parts.mean()) == pytest.approx(float(loss(1.0, 0)), rel=0.02)
+
+
+def test_as_many_phantoms_are_passed_as_asked(config: Path) -> None:
+    config.write_text(config.read_text() + "base_pass_phantoms: 3\n")
+    assert len(task_of(config).passed) == 3
 
 
 def test_degradation_is_repeatable_and_moves_no_edge() -> None:

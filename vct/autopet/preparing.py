@@ -1,5 +1,6 @@
 """A whole copy of AutoPET into a folder of prepared studies: parallel, resumable."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -296,7 +297,8 @@ def _draw(task: Task, arrays: StudyArrays, row: dict[str, Any]) -> None:
 
 
 def _caption(row: dict[str, Any]) -> str:
-    return f"{row['study_id']}   {row['sex']}, {row['age_years']:.0f} y"
+    age_years = math.floor(row["age_years"])  # completed, as Patient's Age (0010,1010)
+    return f"{row['study_id']}   {row['sex']}, {age_years} y"
 
 
 def _suv_differs(study: Study, row: dict[str, Any]) -> bool:

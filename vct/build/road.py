@@ -164,6 +164,8 @@ class Build:
         What is built, and where.
     findings
         Verdicts on the cohort, once the iteration has ended; empty for a shard.
+    generating_since
+        ``time.monotonic()`` when the model was loaded; None before.
     """
 
     def __init__(
@@ -180,6 +182,7 @@ class Build:
         self.plan = plan
         self.out = out
         self.findings: list[Finding] = []
+        self.generating_since: float | None = None
         self._batch_size = batch_size
         self._options = options
         self._now = now
@@ -223,6 +226,7 @@ class Build:
             try:
                 cascade, batch_size = self._load()
                 self._notify("Generating")
+                self.generating_since = time.monotonic()
                 for result in self._results(cascade, batch_size, remaining):
                     future = pool.submit(write_one, self._task(result))
                     pending[future] = (result.subject.subject_id, result.seconds)

@@ -50,28 +50,40 @@ def follow(build: "Build", *, quiet: bool) -> "list[BuiltSubject]":
 
 def _lines(build: "Build") -> "Iterator[BuiltSubject]":
     """One plain line per subject, for logs and pipes."""
-    begin, written = time.monotonic(), 0
+    written = 0
     for number, item in enumerate(build, start=1):
         line = f"{number}/{len(build)} {item.subject_id} {item.status}"
         if item.status == "written":
             written += 1
             line += f" in {sum(item.seconds.values()):.1f} s"
-            left = (time.monotonic() - begin) / written * (len(build) - number)
-            line += f", {duration(left)} remaining" if left else ""
+            remaining = _remaining(build, written, len(build) - number)
+            line += f", {remaining}" if remaining else ""
         say(line)
         yield item
 
 
+def _remaining(build: "Build", written: int, left: int) -> str:
+    """Time that subjects ``left`` will take, at the pace of those ``written``.
+
+    Loading the model is over and does not count.
+    """
+    since = build.generating_since
+    if since is None or not (written and left):
+        return ""
+    seconds = (time.monotonic() - since) / written * left
+    return f"{duration(seconds)} remaining"
+
+
 def _bar(build: "Build") -> "Iterator[BuiltSubject]":
     """A progress bar with elapsed and remaining time."""
-    with _progress(len(build)) as advance:
+    with _progress(build) as advance:
         for item in build:
             advance(item)
             yield item
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Any]:
+def _progress(build: "Build") -> Iterator[Any]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -81,7 +93,7 @@ def _progress(total: int) -> Iterator[Any]:
         TimeElapsedColumn,
     )
 
-    begin, written, number = time.monotonic(), 0, 0
+    written, number = 0, 0
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -90,18 +102,17 @@ def _progress(total: int) -> Iterator[Any]:
         TextColumn("{task.fields[remaining]}"),
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("Building", total=total, remaining="")
+        task = progress.add_task("Building", total=len(build), remaining="")
 
         def advance(item: "BuiltSubject") -> None:
             nonlocal written, number
             number += 1
             written += item.status == "written"
-            left = (time.monotonic() - begin) / max(1, written) * (total - number)
             progress.update(
                 task,
                 advance=1,
                 description=item.subject_id,
-                remaining=f"{duration(left)} remaining" if written else "",
+                remaining=_remaining(build, written, len(build) - number),
             )
 
         yield advance

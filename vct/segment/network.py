@@ -12,6 +12,7 @@ from vct.errors import ModelError
 
 # Tokens whose classes are told apart at once: what fits a CPU's cache; a GPU takes all.
 _CPU_TOKENS = 2048
+NORM_GROUPS = 8  # of channels, by which every layer is normalized
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Segmenter(nn.Module):
             in_channels=patch**3 + 3,
             out_channels=self.classes * patch**3,
             features=architecture.features,
-            norm=("group", {"num_groups": 8}),
+            norm=("group", {"num_groups": NORM_GROUPS}),
         )
         offsets = architecture.logit_offsets or (0.0,) * self.classes
         if len(offsets) != self.classes:
@@ -107,6 +108,30 @@ class Segmenter(nn.Module):
         """(b, k, j, i) in −1..1 → logits (b, classes, k, j, i), without offsets."""
         patch = self.architecture.patch
         return from_tokens(self.network(self._tokens(encoded_ct)), patch)
+
+    def logits_at(self, encoded_ct: Tensor, tokens: Tensor) -> Tensor:
+        """Logits of the voxels of a few tokens, without offsets.
+
+        Full-size logits are most of what a step of training moves through memory.
+
+        Parameters
+        ----------
+        encoded_ct
+            (b, k, j, i) in −1..1.
+        tokens
+            Their numbers in the flattened grid of tokens, (b, n).
+
+        Returns
+        -------
+        Tensor
+            (b, classes, patch³, n), voxels in the order of ``to_tokens``.
+        """
+        features = self._features(self._tokens(encoded_ct)).movedim(1, -1)
+        rows = features.flatten(1, 3)  # a view: channels come last in memory
+        chosen = torch.stack([r[n] for r, n in zip(rows, tokens, strict=True)])
+        head = self.network.final_conv
+        logits = nn.functional.linear(chosen, head.weight.flatten(1), head.bias)
+        return logits.unflatten(2, (self.classes, -1)).permute(0, 2, 3, 1)
 
     def labels(self, encoded_ct: Tensor) -> Tensor:
         """(b, k, j, i) in −1..1 → uint8 labels of ``vct.anatomy``."""

@@ -302,6 +302,8 @@ def _message(item: dict[str, Any]) -> str:
         case "value_error":
             return str(context["error"])
         case "string_pattern_mismatch":
+            if isinstance(given, str) and not given.strip(" "):
+                return f"must hold more than blanks{_got(given)}"
             return f"must hold no backslash and no control characters{_got(given)}"
         case "model_type" | "dict_type" | "model_attributes_type":
             return f"must be keys with values{_got(given)}"

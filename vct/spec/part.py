@@ -14,9 +14,9 @@ Positive = Annotated[Number, Field(gt=0)]
 Integer = Annotated[int, Strict()]
 Flag = Annotated[bool, Strict()]
 Text = Annotated[str, Strict(), Field(min_length=1)]
-Label = Annotated[
-    str, Strict(), Field(min_length=1, max_length=64, pattern=r"^[^\\\x00-\x1f\x7f]+$")
-]
+READABLE = r"^ *[^ \\\x00-\x1f\x7f][^\\\x00-\x1f\x7f]*$"
+"""More than blanks, and nothing that DICOM text cannot hold."""
+Label = Annotated[str, Strict(), Field(min_length=1, max_length=64, pattern=READABLE)]
 """Name that a DICOM LO value can hold: at most 64 characters, no backslash."""
 
 

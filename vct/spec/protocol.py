@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from vct.spec.distributions import Distribution, reaches, support
-from vct.spec.part import Flag, Integer, Label, Part, Problem, refuse
+from vct.spec.part import READABLE, Flag, Integer, Label, Part, Problem, refuse
 
 _NAMES = ("injected_mbq", "injected_mbq_per_kg", "uptake_min")
 
@@ -17,9 +17,7 @@ class Scanner(Part):
     """Manufacturer (0008,0070)."""
     model_name: Label = "Virtual PET/CT"
     """Manufacturer's Model Name (0008,1090)."""
-    station: Annotated[str, Field(max_length=16, pattern=r"^[^\\\x00-\x1f\x7f]+$")] = (
-        "VCT"
-    )
+    station: Annotated[str, Field(max_length=16, pattern=READABLE)] = "VCT"
     """Station Name (0008,1010), at most 16 characters."""
 
 

@@ -141,6 +141,8 @@ class TrainingConfig(_Strict):
     base_weights: Path | None = None
     superres_weights: Path | None = None
     base_pass_share: float = Field(default=0.0, ge=0, le=1)
+    base_pass_phantoms: int = Field(default=256, gt=0)
+    loss_share: float = Field(default=1.0, gt=0, le=1)
     initial_weights: Path | None = None
 
     @model_validator(mode="after")

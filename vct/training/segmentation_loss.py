@@ -16,9 +16,9 @@ def segmentation_loss(logits: Tensor, classes: Tensor, *, dice_weight: float) ->
     Parameters
     ----------
     logits
-        (b, classes, k, j, i), any float type; class 0 is air.
+        (b, classes, ...) of voxels in any order, any float type; class 0 is air.
     classes
-        uint8, (b, k, j, i).
+        uint8, (b, ...).
     dice_weight
         Of the Dice term, whose sums run over the batch and leave out air.
     """
@@ -28,14 +28,14 @@ def segmentation_loss(logits: Tensor, classes: Tensor, *, dice_weight: float) ->
     cross_entropy = -of_truth.sum() / body
     if not dice_weight:
         return cross_entropy
-    expected = log_share.exp().sum(dim=(0, 2, 3, 4))
+    expected = log_share.exp().flatten(2).sum(dim=(0, 2))
     return cross_entropy + dice_weight * (1 - _dice(of_truth.exp(), expected, classes))
 
 
 def _dice(share_of_truth: Tensor, expected: Tensor, classes: Tensor) -> Tensor:
     """Mean soft Dice over the organs that are there; no one-hot volume is made.
 
-    ``share_of_truth`` (b, k, j, i) is the probability of each voxel's own class,
+    ``share_of_truth`` (b, ...) is the probability of each voxel's own class,
     ``expected`` (classes,) the sum of each class's probabilities.
     """
     dice, there = [], []

@@ -9,20 +9,23 @@ from torch import Tensor, nn
 from vct.anatomy import CURRENT_LIST, ORGANS
 from vct.cascade.checkpoint import architecture_from, load_stage
 from vct.cascade.encode import decode_ct, encode_ct
+from vct.cascade.instrument import read_segmenter
 from vct.cascade.resample import upsample
+from vct.diffusion.tokens import to_tokens
 from vct.diffusion.unet import channels_last
+from vct.seeds import torch_seed
 from vct.segment.network import Segmenter, SegmenterArchitecture
 from vct.training.cache import PhantomCache
 from vct.training.config import TrainingConfig
 from vct.training.draws import Draws
 from vct.training.passed import passed_ct
 from vct.training.segmentation_loss import segmentation_loss
+from vct.training.widen import load_widened
 
 _SHIFT_HU = 8.0
 _EXTRA_NOISE_HU = 15.0
 _COARSE_NOISE_HU = 12.0
 _DICE_WEIGHT = 0.5
-_PASSED_PHANTOMS = 256
 _CALIBRATION_SHARE, _CALIBRATION_MOST = 0.08, 96
 
 
@@ -43,13 +46,13 @@ class SegmenterTask:
         self.stage = Segmenter(replace(architecture, organs=CURRENT_LIST.names))
         self.stage.to(device)
         if config.initial_weights:
-            load_stage(self.stage, config.initial_weights)
+            load_initial(self.stage, config.initial_weights, config.optimization.seed)
         channels_last(self.stage.network)
         aside = len(calibration_phantoms(cache))
         self.phantoms = cache.training[: len(cache.training) - aside]
         self.memory = self._in_memory()
         self.passed = passed_ct(
-            config, cache, self.phantoms[:_PASSED_PHANTOMS], device=device
+            config, cache, self.phantoms[: config.base_pass_phantoms], device=device
         )
 
     def _in_memory(self) -> list[tuple[Tensor, Tensor]] | None:
@@ -71,9 +74,18 @@ class SegmenterTask:
             )
         ]
         ct, labels = (torch.stack(parts) for parts in zip(*members, strict=True))
-        logits = self.stage(ct)
-        loss = segmentation_loss(logits, labels, dice_weight=_DICE_WEIGHT)
+        classes = to_tokens(labels[:, None], self.stage.architecture.patch).flatten(2)
+        tokens = self._tokens(classes.shape[2], draws)
+        logits = self.stage.logits_at(ct, tokens)
+        seen = classes.gather(2, tokens[:, None].expand(-1, classes.shape[1], -1))
+        loss = segmentation_loss(logits, seen, dice_weight=_DICE_WEIGHT)
         return loss.expand(len(draws)), torch.zeros(len(draws), device=self.device)
+
+    def _tokens(self, count: int, draws: Draws) -> Tensor:
+        """Numbers of the tokens whose voxels the loss reads, (b, n)."""
+        share = max(1, round(self.config.loss_share * count))
+        rows = [torch.randperm(count, generator=g, device=g.device) for g in draws]
+        return torch.stack(rows)[:, :share]
 
     def _member(
         self, which: float, source: float, rng: torch.Generator
@@ -113,6 +125,23 @@ class SegmenterTask:
                 )
                 ax.set_axis_off()
         figure.savefig(path, dpi=70)
+
+
+def load_initial(stage: Segmenter, path: Path, seed: int) -> None:
+    """Begin with other weights, whose last layers may have fewer channels.
+
+    Raises
+    ------
+    ModelError
+        If they do not fit.
+    """
+    before = read_segmenter(path)
+    if before.architecture.features == stage.architecture.features:
+        load_stage(stage, path)
+        return
+    rng = torch.Generator()
+    rng.manual_seed(torch_seed(seed, "training/widen"))
+    load_widened(stage, before, rng)
 
 
 def degraded(encoded_ct: Tensor, rng: torch.Generator) -> Tensor:
