@@ -179,10 +179,16 @@ def test_only_the_built_in_references_are_what_the_phantoms_were_fitted_to(pages
 
 
 def test_without_a_named_reference_nothing_is_judged_and_the_page_says_so(pages):
-    assert "No reference was named" in pages["page"][1]
+    assert "counts in no verdict above: no reference was named" in pages["page"][1]
     assert "No published histogram" in pages["page"][1]
-    assert "No reference was named" not in pages["compared_page"][1]
+    assert "no reference was named" not in pages["compared_page"][1]
     assert "No published histogram" not in pages["compared_page"][1]
+
+
+def test_a_reference_too_few_are_judged_by_is_not_called_unnamed(cohort_dir):
+    findings = validate_cohort(cohort_dir, reference=["hedypet-fit"])
+    text = write_report(cohort_dir, findings).read_text("utf-8")
+    assert "or fewer than 20 values a side were there to judge" in text
 
 
 def test_a_planted_fault_stands_on_top(pages):
@@ -206,6 +212,13 @@ def test_a_cohort_of_two_is_told_why_nothing_was_compared(tmp_path):
     told = page(write_fake_cohort(tmp_path / "out", spec))
     assert "fewer than 2 subjects of a sex" in told
     assert "has no tables of comparisons" not in told
+
+
+def test_a_reference_of_nobody_alike_is_a_reason_too(cohort_dir):
+    findings, tables = validate_cohort(cohort_dir), compared_tables()
+    write_tables(cohort_dir, {name: df.iloc[:0] for name, df in tables.items()})
+    told = write_report(cohort_dir, findings).read_text("utf-8")
+    assert "a reference of your own must have people like them" in told
 
 
 def test_a_table_too_long_is_cut_on_the_page_only(cohort_dir):

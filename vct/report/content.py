@@ -25,7 +25,7 @@ from vct.report.scorecard import CRITERIA, counts
 from vct.report.tables import is_primary, provenance_rows
 from vct.report.whiskers import finding_whiskers, mean_whiskers, spread_whiskers
 from vct.validation import Finding, verdict_of
-from vct.validation.comparison import BOUND_PERCENT, TOO_FEW
+from vct.validation.comparison import BOUND_PERCENT, FEWEST, TOO_FEW
 from vct.validation.comparison_tables import was_compared
 from vct.validation.duplicates import COPY
 from vct.validation.reference_people import autopet_ages
@@ -68,6 +68,7 @@ def content(
         "compared": len(comparisons) > 0,
         "was_compared": was_compared(cohort.path),
         "judged": any(f.id.startswith(("compare/", "slope/")) for f in findings),
+        "fewest_judged": FEWEST,
         "bound_percent": _bound_percent(comparisons),
         "histogram_overlaid": compared["histograms"]["reference_share"].notna().any(),
         "sources": _sources(findings, comparisons),
