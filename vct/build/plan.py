@@ -237,12 +237,23 @@ def protocol_outside(
         low, high = getattr(card.protocol, name)
         # A rounded dose on a drawn weight leaves 1e-6 of play.
         if values.min() < low * (1 - 1e-6) or values.max() > high * (1 + 1e-6):
+            least, most = (_told(x, low, high) for x in (values.min(), values.max()))
             problems.append(
-                f"protocol: {name} runs from {values.min():.3g} to "
-                f"{values.max():.3g}, but {card.name} was trained at "
-                f"{low:g} to {high:g}"
+                f"protocol: {name} runs from {least} to {most}, but {card.name} was "
+                f"trained at {low:g} to {high:g}"
             )
     return tuple(problems)
+
+
+def _told(value: float, *bounds: float) -> str:
+    """Value in three digits, or as many more as tell it from the bounds.
+
+    >>> _told(61.2345, 50, 75), _told(75.0321, 50, 75)
+    ('61.2', '75.03')
+    """
+    digits = range(3, 10)
+    told = [f"{value:.{n}g}" for n in digits]
+    return next((words for words in told if float(words) not in bounds), told[0])
 
 
 def check_request(
@@ -303,8 +314,10 @@ def check_range(
 
 def describe_outside(outside: dict[str, float], card: ModelCard) -> str:
     """Share of the subjects outside each range of a model, in words."""
+    from vct.subjects import share_in_words
+
     parts = [
-        f"{share:.1%} of the subjects have {name} outside "
+        f"{share_in_words(share)} of the subjects have {name} outside "
         f"{low:g} to {high:g} of {card.name}"
         for name, (low, high) in card.ranges.items()
         if (share := outside.get(name, 0.0)) > 0

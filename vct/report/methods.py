@@ -5,6 +5,7 @@ from typing import Any
 
 from vct.manifest import Cohort
 from vct.report.tables import number
+from vct.subjects import share_in_words
 
 # Keys are cited in the methods paragraph, in this order.
 LITERATURE = (
@@ -67,7 +68,7 @@ def _departures(run: dict[str, Any], spec: Any | None) -> list[str]:
         )
     outside = run.get("share_outside_model_range") or {}
     shares = [
-        f"{name} {100 * share:.1f} %"
+        f"{name} {share_in_words(share)}"
         for name, share in outside.items()
         if isinstance(share, int | float) and share > 0
     ]
