@@ -235,6 +235,17 @@ def test_a_table_too_long_is_cut_on_the_page_only(cohort_dir):
     assert table.count("<tr") == 1501
 
 
+def test_a_table_of_subjects_is_not_called_sampled(cohort_dir):
+    assert "Demographics were sampled from the specification" in page(cohort_dir)
+    head, _, tail = SPEC.format(size=24).partition(
+        "population:\n  preset: autopet-fdg\n"
+    )
+    spec = f"{head}subjects_file: people.csv\n{tail}"
+    (cohort_dir / "cohort.yaml").write_text(spec)
+    text = page(cohort_dir)
+    assert "Demographics were given subject by subject in a table" in text
+
+
 def test_names_are_escaped(pages):
     assert "Fake &lt;cohort&gt; &amp; co" in pages["page"][1]
 

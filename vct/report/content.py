@@ -75,7 +75,7 @@ def content(
         "remarks": _remarks(comparisons),
         "provenance": provenance_rows(cohort),
         "methods": methods.methods(
-            cohort, _references(comparisons), calibrated=calibrated
+            cohort, spec, _references(comparisons), calibrated=calibrated
         ),
         "literature": methods.LITERATURE,
         "limits": methods.limits(calibrated=calibrated),

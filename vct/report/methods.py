@@ -62,9 +62,9 @@ def _departures(run: dict[str, Any], spec: Any | None) -> list[str]:
     lines = []
     if run.get("header_only_protocol") or (spec and spec.protocol.header_only):
         lines.append(
-            "Header-only protocol: injected activity and uptake time differ from what "
-            "the model was trained at. They are written to the DICOM header, and the "
-            "images do not follow them."
+            "Header-only protocol: injected activity and uptake time may differ from "
+            "what the model was trained at. They are written to the DICOM header, and "
+            "the images do not follow them."
         )
     outside = run.get("share_outside_model_range") or {}
     shares = [
@@ -80,11 +80,19 @@ def _departures(run: dict[str, Any], spec: Any | None) -> list[str]:
     return lines
 
 
-def methods(cohort: Cohort, references: Sequence[str] = (), *, calibrated: bool) -> str:
+def methods(
+    cohort: Cohort,
+    spec: Any | None,
+    references: Sequence[str] = (),
+    *,
+    calibrated: bool,
+) -> str:
     """A paragraph to paste into a paper; numbers in brackets cite ``LITERATURE``.
 
     Parameters
     ----------
+    spec
+        Of the cohort, where it can be read.
     references
         Names of what the cohort was compared with; none where it has no tables of
         comparisons.
@@ -110,7 +118,7 @@ def methods(cohort: Cohort, references: Sequence[str] = (), *, calibrated: bool)
         f"BMI {_spread(subjects, 'bmi_kg_m2', 1)} kg/m², mean ± SD) was generated with "
         f"vct {run.get('vct_version', 'unknown')} (specification SHA-256 "
         f"{str(run.get('spec_sha256', 'unknown'))[:12]}, seed {run.get('seed')}). "
-        "Demographics were sampled from the specification; body surface area follows "
+        f"Demographics were {_origin(spec)}; body surface area follows "
         "Du Bois [6], lean body mass Janmahasatian [7]. For each subject a paired "
         f"[18F]FDG PET and CT with voxels of {voxels} was drawn from age, sex, height "
         f"and BMI by the two-stage cascaded diffusion model {model.get('name')}, "
@@ -123,6 +131,13 @@ def methods(cohort: Cohort, references: Sequence[str] = (), *, calibrated: bool)
         + hedge
         + " No lesions were simulated."
     )
+
+
+def _origin(spec: Any | None) -> str:
+    """Where demographics came from, after "were"."""
+    if spec is not None and spec.subjects_file is not None:
+        return "given subject by subject in a table"
+    return "sampled from the specification"
 
 
 def _comparison(references: Sequence[str]) -> str:
