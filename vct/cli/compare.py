@@ -59,7 +59,7 @@ def compare(
     """Compare two cohorts, or two arms: means, spreads, slopes, in every subgroup."""
     from vct.manifest import load_cohort
     from vct.report import write_comparison
-    from vct.validation.compare_cohorts import Side, compare_cohorts
+    from vct.validation.compare_cohorts import Side, compare_cohorts, names_of
     from vct.validation.comparison_tables import write_tables
 
     _make_folder(out)
@@ -73,7 +73,7 @@ def compare(
     if as_json:
         show_json(_records(tables))
     else:
-        show("\n".join(lines(tables, sides[0].name, sides[1].name)))
+        show("\n".join(lines(tables, *names_of(*sides))))
     if out is not None:
         cohorts = [(side, load_cohort(side.folder)) for side in sides]
         try:
