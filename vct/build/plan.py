@@ -202,7 +202,8 @@ def _select(
     shard: Shard | None,
 ) -> list[str]:
     """Identifiers to build, in the order of the table."""
-    unknown = sorted(set(only) - set(identifiers))
+    wanted = set(only)
+    unknown = sorted(wanted - set(identifiers))
     if unknown:
         raise SpecError(
             f"{path}: no subject {', '.join(unknown)}; the cohort has "
@@ -217,7 +218,7 @@ def _select(
             "'vct finish' waits for all of it. Leave one of the two out. To build "
             "fewer subjects in shards, set a smaller 'size' in the spec."
         )
-    selected = [s for s in identifiers if not only or s in set(only)][:limit]
+    selected = [s for s in identifiers if not only or s in wanted][:limit]
     return shard.of(selected) if shard else selected
 
 
