@@ -221,6 +221,14 @@ def test_a_reference_of_nobody_alike_is_a_reason_too(cohort_dir):
     assert "a reference of your own must have people like them" in told
 
 
+def test_a_reference_of_few_people_is_not_called_a_summary(cohort_dir):
+    findings, tables = validate_cohort(cohort_dir), compared_tables()
+    tables["comparisons"]["ks"] = float("nan")  # as of fewer than 20 a side
+    write_tables(cohort_dir, tables)
+    told = write_report(cohort_dir, findings).read_text("utf-8")
+    assert "20 values a side: a summary has none, or there were fewer." in told
+
+
 def test_a_table_too_long_is_cut_on_the_page_only(cohort_dir):
     findings, tables = validate_cohort(cohort_dir), compared_tables()
     rows = tables["comparisons"]

@@ -99,6 +99,7 @@ def test_arms_are_compared_with_one_another(cohorts: Path) -> None:
     n = df[df["group"] == "all"].set_index(["organ", "quantity"])
     assert n.loc[("brain", "suv_mean"), "n"] <= 40
     assert set(df["reference"]) == {"a, arm control"}
+    assert set(df["source"]) == {f"cohort {cohorts / 'a'}, arm control"}
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def compare_cohorts(
     own = people_of_arm(cohorts[0], one.arm)
     theirs = people_of_arm(cohorts[1], other.arm)
     _, name = names_of(one, other)
-    source = f"cohort {other.folder}"
+    source = f"cohort {other.folder}" + (f", arm {other.arm}" if other.arm else "")
     against = Against(name, EVIDENCE, source, bound_percent, weighted)
     require_comparable(own, theirs, name, weighted=weighted)
     told = compare(own, theirs, against).assign(primary=True)[list(COMPARISONS)]
