@@ -26,6 +26,7 @@ from vct.spec.presets import DIAGNOSES, MODEL_RANGE, find_preset
 from vct.spec.protocol import Model, Output, Protocol
 
 MAX_SIZE = 10_000_000
+SEEDS = 2**63  # the first number that is none
 
 
 def _reference_date(value: datetime.date) -> datetime.date:
@@ -41,7 +42,7 @@ class CohortSpec(Part):
     """Version of this format."""
     name: Label
     """Name of the cohort, at most 64 characters; DICOM calls it the trial."""
-    seed: Annotated[Integer, Field(ge=0, lt=2**63)]
+    seed: Annotated[Integer, Field(ge=0, lt=SEEDS)]
     """Seed of everything random: the same spec and seed give the same cohort."""
     reference_date: Annotated[datetime.date, AfterValidator(_reference_date)] = (
         datetime.date(2026, 1, 1)
