@@ -197,6 +197,10 @@ def _rho(*rhos: float) -> dict[str, Any]:
             "'M': everybody in the population is F",
         ),
         (
+            {"quotas": [{"sex": "M", "count": 2}], "eligibility": ["sex == 'F'"]},
+            "quota 'M' and 'sex == 'F'' cannot both hold",
+        ),
+        (
             {"quotas": [{"sex": "M", "count": 2}], "strata": {"sex": True}},
             "quotas are strata already",
         ),

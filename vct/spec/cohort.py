@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from vct.errors import SpecError
-from vct.spec.contradiction import Ranges, find_contradictions
+from vct.spec.contradiction import Choices, Ranges, find_contradictions
 from vct.spec.distributions import SexShares, support
 from vct.spec.expression import Node, parse
 from vct.spec.fixed import find_table, read_fixed
@@ -304,7 +304,7 @@ def _sentence(pair: tuple[str, str], arm: ArmSpec, own: list[tuple[str, Node]]) 
 
 def _given(
     population: Population | None, quota: Quota | None
-) -> tuple[Ranges, dict[str, tuple[str, ...]]]:
+) -> tuple[Ranges, Choices]:
     """What population and quota leave each column."""
     sex = _only_sex(population, quota)
     ranges: dict[str, tuple[float, float, str]] = {}
@@ -318,9 +318,13 @@ def _given(
             source = f"quota '{quota.name}'"
         ranges["age_years"] = (max(low, band.low), min(high, band.high), source)
     ranges["weight_kg"] = _weights(population, ranges["height_m"], ranges["bmi_kg_m2"])
-    texts: dict[str, tuple[str, ...]] = {"sex": (sex,) if sex else ("F", "M")}
+    is_narrower = sex != _only_sex(population, None)
+    source = f"quota '{quota.name}'" if quota and is_narrower else "the population"
+    texts: dict[str, tuple[tuple[str, ...], str]] = {
+        "sex": ((sex,) if sex else ("F", "M"), source)
+    }
     if population is not None:
-        texts["diagnosis"] = _diagnoses(population)
+        texts["diagnosis"] = (_diagnoses(population), "the population")
     return ranges, texts
 
 
