@@ -219,6 +219,19 @@ def test_ctrl_c_says_what_goes_on(
     assert told in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_shard_is_told_by_its_number_unless_quiet(
+    quiet: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("vct.build.build_cohort", lambda *_, **__: [])
+    for name, value in (("ID", "2"), ("COUNT", "8"), ("MIN", "1")):
+        monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", value)
+    options = ["--shard", "slurm", *(["--quiet"] if quiet else [])]
+    run("build", "cohort.yaml", *options)
+    told = "" if quiet else "Shard 2/8 is done. After the last one: vct finish out\n"
+    assert capsys.readouterr().err == told
+
+
 def test_durations_read_well() -> None:
     assert [duration(s) for s in (0.4, 59, 61, 3600)] == [
         "0 s",

@@ -5,6 +5,7 @@ import os
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -49,6 +50,11 @@ def test_a_full_device(error: RuntimeError) -> None:
 def test_torch_says_so_of_the_cpu() -> None:
     with pytest.raises(VctError, match="memory"), told_as_user_errors(OUT):
         torch.empty(10**15)
+
+
+def test_numpy_says_so_of_the_cpu() -> None:
+    with pytest.raises(VctError, match="memory"), told_as_user_errors(OUT):
+        np.empty(10**15)
 
 
 def test_what_overwrote_goes_on_by_another_command() -> None:

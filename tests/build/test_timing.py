@@ -1,5 +1,6 @@
 """Seconds are those of every build into the folder, however it ended."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -64,3 +65,14 @@ def test_a_subject_built_twice_counts_once_in_its_stages(out: Path) -> None:
     stages = seconds_by_stage(read_events(out), ["S0001", "S0003"])
     assert stages["base"] == 65.0
     assert stages["dicom"] == 0.0
+
+
+def test_the_seconds_of_many_subjects_take_none() -> None:
+    names = [f"S{i}" for i in range(20_000)]
+    events = [
+        {"event": "subject_finished", "subject_id": name, "seconds": {"base": 1.0}}
+        for name in names
+    ]
+    begin = time.perf_counter()
+    assert seconds_by_stage(events, names)["base"] == 20_000
+    assert time.perf_counter() - begin < 1

@@ -54,6 +54,16 @@ def test_verdicts_differ_by_marker_and_by_color():
     assert len(set(colors)) == len(set(markers)) == len(VERDICT_LOOKS) == 4
 
 
+@pytest.mark.parametrize("bound", [5.0, 60.0, 99.0])
+def test_no_arrow_points_to_what_lies_within_the_bound(bound):
+    scale = mean_scale(bound)
+    assert min(scale.ticks) >= scale.limits[0]
+    assert max(scale.ticks) <= scale.limits[1]
+    value = 0.95 * bound
+    whisker = Whisker("liver", "suv_mean", "all", value, value, value, "pass")
+    assert not {"→", "←"} & set(words(forest_figure([whisker], scale)))
+
+
 @pytest.mark.parametrize(("value", "arrow"), [(300.0, "→"), (-80.0, "←"), (3.0, "")])
 def test_an_arrow_points_to_what_lies_outside(value, arrow):
     whisker = Whisker("liver", "suv_mean", "all", value, value - 1, value + 1, "fail")

@@ -179,10 +179,16 @@ def test_only_the_built_in_references_are_what_the_phantoms_were_fitted_to(pages
 
 
 def test_without_a_named_reference_nothing_is_judged_and_the_page_says_so(pages):
-    assert "No reference was named" in pages["page"][1]
+    assert "counts in no verdict above: no reference was named" in pages["page"][1]
     assert "No published histogram" in pages["page"][1]
-    assert "No reference was named" not in pages["compared_page"][1]
+    assert "no reference was named" not in pages["compared_page"][1]
     assert "No published histogram" not in pages["compared_page"][1]
+
+
+def test_a_reference_too_few_are_judged_by_is_not_called_unnamed(cohort_dir):
+    findings = validate_cohort(cohort_dir, reference=["hedypet-fit"])
+    text = write_report(cohort_dir, findings).read_text("utf-8")
+    assert "or fewer than 20 values a side were there to judge" in text
 
 
 def test_a_planted_fault_stands_on_top(pages):
@@ -208,6 +214,21 @@ def test_a_cohort_of_two_is_told_why_nothing_was_compared(tmp_path):
     assert "has no tables of comparisons" not in told
 
 
+def test_a_reference_of_nobody_alike_is_a_reason_too(cohort_dir):
+    findings, tables = validate_cohort(cohort_dir), compared_tables()
+    write_tables(cohort_dir, {name: df.iloc[:0] for name, df in tables.items()})
+    told = write_report(cohort_dir, findings).read_text("utf-8")
+    assert "a reference of your own must have people like them" in told
+
+
+def test_a_reference_of_few_people_is_not_called_a_summary(cohort_dir):
+    findings, tables = validate_cohort(cohort_dir), compared_tables()
+    tables["comparisons"]["ks"] = float("nan")  # as of fewer than 20 a side
+    write_tables(cohort_dir, tables)
+    told = write_report(cohort_dir, findings).read_text("utf-8")
+    assert "20 values a side: a summary has none, or there were fewer." in told
+
+
 def test_a_table_too_long_is_cut_on_the_page_only(cohort_dir):
     findings, tables = validate_cohort(cohort_dir), compared_tables()
     rows = tables["comparisons"]
@@ -220,6 +241,17 @@ def test_a_table_too_long_is_cut_on_the_page_only(cohort_dir):
     start = text.index('id="table-subgroups"')
     table = text[start : text.index("</table>", start)]
     assert table.count("<tr") == 1501
+
+
+def test_a_table_of_subjects_is_not_called_sampled(cohort_dir):
+    assert "Demographics were sampled from the specification" in page(cohort_dir)
+    head, _, tail = SPEC.format(size=24).partition(
+        "population:\n  preset: autopet-fdg\n"
+    )
+    spec = f"{head}subjects_file: people.csv\n{tail}"
+    (cohort_dir / "cohort.yaml").write_text(spec)
+    text = page(cohort_dir)
+    assert "Demographics were given subject by subject in a table" in text
 
 
 def test_names_are_escaped(pages):

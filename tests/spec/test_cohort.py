@@ -1,6 +1,7 @@
 """CohortSpec: what is right loads, what does not fit together is told."""
 
 import datetime
+import math
 from typing import Any
 
 import pytest
@@ -50,6 +51,7 @@ def test_a_spec_survives_its_own_dump(distribution: Any) -> None:
 
 
 _BELOW_ZERO = {"kind": "normal", "mean": -60, "sd": 5}
+_HEIGHT = {"kind": "normal", "mean": 1.65, "sd": 0.07}
 POPULATION = {"sex": "F", "age_years": 50, "bmi_kg_m2": 25}
 
 
@@ -99,6 +101,23 @@ def _rho(*rhos: float) -> dict[str, Any]:
         ),
         (_population(age_years=-3), "age_years reaches -3"),
         (
+            _population(height_m={"by_sex": {"F": _HEIGHT, "M": 178}}),
+            "height_m reaches 178; it is in meters",
+        ),
+        (
+            _population(
+                height_m={
+                    "kind": "mixture",
+                    "components": [
+                        {"weight": 1, "draw": _HEIGHT},
+                        {"weight": 1, "draw": 178},
+                    ],
+                }
+            ),
+            "height_m reaches 178; it is in meters",
+        ),
+        (_population(bmi_kg_m2=0), "bmi_kg_m2 reaches 0; it is in kg/m²"),
+        (
             _population(age_years={"by_age": [{"draw": 3}]}),
             "age cannot depend on an age band",
         ),
@@ -138,6 +157,29 @@ def _rho(*rhos: float) -> dict[str, Any]:
             {
                 "protocol": {
                     "uptake_min": 60,
+                    "injected_mbq": {
+                        "by_sex": {
+                            "F": {"kind": "normal", "mean": 300, "sd": 9},
+                            "M": 0,
+                        }
+                    },
+                }
+            },
+            "injected_mbq must be above 0",
+        ),
+        (
+            {
+                "protocol": {
+                    "uptake_min": {"kind": "categorical", "weights": {0: 1, 60: 1}},
+                    "injected_mbq": 300,
+                }
+            },
+            "uptake_min must be above 0",
+        ),
+        (
+            {
+                "protocol": {
+                    "uptake_min": 60,
                     "injected_mbq": 300,
                     "injected_mbq_per_kg": 4,
                 }
@@ -153,6 +195,10 @@ def _rho(*rhos: float) -> dict[str, Any]:
         (
             {**_population(), "quotas": [{"sex": "M", "count": 2}]},
             "'M': everybody in the population is F",
+        ),
+        (
+            {"quotas": [{"sex": "M", "count": 2}], "eligibility": ["sex == 'F'"]},
+            "quota 'M' and 'sex == 'F'' cannot both hold",
         ),
         (
             {"quotas": [{"sex": "M", "count": 2}], "strata": {"sex": True}},
@@ -201,6 +247,7 @@ def test_what_is_refused(changes: dict[str, Any], told: str) -> None:
         ),
         ({"kind": "categorical", "weights": {20: 0}}, "weights must not all be 0"),
         ({"kind": "categorical", "weights": {}}, "at least 1 item"),
+        ({"kind": "categorical", "weights": {math.inf: 1}}, "finite number"),
         ({"kind": "categorical", "weights": {20: -1}}, "greater than or equal to 0"),
         (
             {"kind": "histogram", "edges": [20, 30], "counts": [1, 2]},

@@ -9,7 +9,7 @@ from tests.spec.strategies import RANGES, RULES
 from vct.spec.contradiction import find_contradictions
 from vct.spec.expression import MAX_LENGTH, evaluate, parse
 
-SEXES = {"sex": ("F", "M")}
+SEXES = {"sex": (("F", "M"), "the population")}
 
 
 def pairs(*rules: str, **ranges: tuple[float, float]) -> list[tuple[str, str]]:

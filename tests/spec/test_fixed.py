@@ -149,3 +149,10 @@ def test_an_arm_the_spec_does_not_name(tmp_path: Path) -> None:
     del data["population"]
     with pytest.raises(ValueError, match="has the arm 'c', which arms does not name"):
         CohortSpec.model_validate(data, context={"folder": tmp_path})
+
+
+def test_a_table_that_cannot_even_be_looked_for_is_told(tmp_path: Path) -> None:
+    data = spec_data(subjects_file="x" * 300 + ".csv")
+    del data["size"], data["population"]
+    with pytest.raises(ValueError, match=r"cannot be read \(File name too long\)"):
+        CohortSpec.model_validate(data, context={"folder": tmp_path})

@@ -170,9 +170,20 @@ def test_the_columns_alone_need_no_pandas() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_a_size_is_at_least_one() -> None:
-    with pytest.raises(SpecError, match="size 0: must be at least 1"):
-        sample(size=0)
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"size": 0}, "size 0: must be at least 1, at most 10000000"),
+        ({"size": 10_000_001}, "size 10000001: must be at least 1, at most 10000000"),
+        ({"seed": -1}, "seed -1: must be at least 0 and below 9223372036854775808"),
+        ({"seed": 2**63}, f"seed {2**63}: must be at least 0 and below"),
+    ],
+)
+def test_a_seed_and_a_size_are_such_as_a_spec_may_have(
+    given: dict[str, int], told: str
+) -> None:
+    with pytest.raises(SpecError, match=told):
+        sample(**given)
 
 
 # --- quotas, strata, arms -------------------------------------------------------

@@ -121,6 +121,23 @@ def test_a_name_that_is_none_is_refused_before_anything_is_written(cohort_dir):
     assert not (cohort_dir / "validation").exists()
 
 
+@pytest.mark.parametrize(
+    "references",
+    [
+        ("here/reference.parquet", "there/reference.parquet"),
+        ("hedypet-fit", "hedypet-fit"),
+        ("hedypet-fit.parquet",),
+    ],
+)
+def test_references_have_names_of_their_own(references):
+    with pytest.raises(CohortError, match="would both be called '"):
+        Asked(references)
+
+
+def test_references_of_other_names_go_together():
+    Asked(("autopet-published", "hedypet-fit", "here/clinic.parquet", "ward.parquet"))
+
+
 @pytest.mark.parametrize("bound", [0, 0.05, 99.5])
 def test_a_bound_must_be_a_percentage(bound):
     words = f"a bound of {bound} % is none; name a percentage from 0.1 to 99"

@@ -14,7 +14,7 @@ from vct.errors import CohortError
 from vct.manifest import ORGANS
 from vct.manifest.schema import SCHEMA_VERSION
 from vct.manifest.write import write_table
-from vct.validation.compare_cohorts import Side, compare_cohorts
+from vct.validation.compare_cohorts import Side, compare_cohorts, names_of
 from vct.validation.comparison_tables import read_tables
 
 ARMS = "\narms:\n  - {name: treated}\n  - {name: control}\n"
@@ -49,6 +49,36 @@ def rename(folder: Path, instrument: str) -> None:
     path.write_text(json.dumps(record))
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "names"),
+    [
+        (Side(Path("new")), Side(Path("old")), ("new", "old")),
+        (Side(Path("out/a/..")), Side(Path("old/.")), ("out", "old")),
+        (
+            Side(Path("may/out"), "treated"),
+            Side(Path("june/out")),
+            ("may/out, arm treated", "june/out"),
+        ),
+        (
+            Side(Path("out"), "treated"),
+            Side(Path("out"), "control"),
+            ("out, arm treated", "out, arm control"),
+        ),
+    ],
+)
+def test_two_sides_have_two_names(
+    one: Side, other: Side, names: tuple[str, str]
+) -> None:
+    assert names_of(one, other) == names
+
+
+def test_the_folder_one_stands_in_has_a_name(
+    cohorts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(cohorts / "a")
+    assert names_of(Side(Path()), Side(cohorts / "hot")) == ("a", "hot")
+
+
 def test_a_planted_fault_is_named_and_nothing_else(cohorts: Path) -> None:
     df = compare_cohorts(Side(cohorts / "hot"), Side(cohorts / "a"))["comparisons"]
     whole = df[df["group"] == "all"].set_index(["organ", "quantity"])
@@ -69,6 +99,7 @@ def test_arms_are_compared_with_one_another(cohorts: Path) -> None:
     n = df[df["group"] == "all"].set_index(["organ", "quantity"])
     assert n.loc[("brain", "suv_mean"), "n"] <= 40
     assert set(df["reference"]) == {"a, arm control"}
+    assert set(df["source"]) == {f"cohort {cohorts / 'a'}, arm control"}
 
 
 @pytest.mark.parametrize(

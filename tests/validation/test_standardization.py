@@ -16,8 +16,7 @@ def reference() -> People:
 
 
 def of_bmi(people: People, low: float, high: float) -> People:
-    chosen = people.who["bmi_kg_m2"].between(low, high).to_numpy()
-    return People(people.who[chosen].reset_index(drop=True), people.values[chosen])
+    return people.part(people.who["bmi_kg_m2"].between(low, high).to_numpy())
 
 
 def test_weights_make_the_reference_as_many_as_are_kept(reference: People) -> None:
@@ -33,6 +32,35 @@ def test_unweighted_all_count_one(reference: People) -> None:
     assert keep.all()
     assert (weights == 1).all()
     assert note == "Demographics are not adjusted for."
+
+
+def by_sex(people: People, share_of_men: float, seed: int) -> People:
+    """Of diagnosis 'a' this share are men, of 'b' this share are women."""
+    of_a = np.random.default_rng(seed).random(len(people)) < share_of_men
+    male = (people.who["sex"] == "M").to_numpy()
+    who = people.who.assign(diagnosis=np.where(male == of_a, "a", "b"))
+    return People(who, people.values)
+
+
+def test_a_diagnosis_of_other_sexes_is_no_fault(reference: People) -> None:
+    cohort = by_sex(draw_people(np.random.default_rng(8), 900), 0.2, 1)
+    other = by_sex(reference, 0.8, 2)
+    df = compare(cohort, other, Against("own", "own reference"), distributions=False)
+    found = df[df["group_kind"] == "diagnosis"]
+    assert set(found["group"]) == {"diagnosis: a", "diagnosis: b"}
+    assert (found["verdict"] != "fail").all()
+
+
+def test_who_of_a_diagnosis_is_left_out_is_counted(reference: People) -> None:
+    cohort = draw_people(np.random.default_rng(8), 200)
+    heavy = (cohort.who["bmi_kg_m2"] > 30).to_numpy()
+    cohort = People(cohort.who.assign(diagnosis="a"), cohort.values)
+    slim = of_bmi(reference, 10, 30)
+    slim = People(slim.who.assign(diagnosis="a"), slim.values)
+    df = compare(cohort, slim, Against("own", "own reference"), distributions=False)
+    (note,) = set(df.loc[df["group_kind"] == "diagnosis", "note"])
+    assert note.startswith("diagnosis: a: Reference weighted")
+    assert f"Left out: {heavy.sum()} subjects" in note
 
 
 def test_people_like_nobody_are_refused_unless_all_are_taken_as_they_are(

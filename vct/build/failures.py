@@ -28,8 +28,8 @@ def told_as_user_errors(
     Raises
     ------
     VctError
-        Instead of the ``OSError``, the ``BrokenProcessPool`` of a killed writer or
-        torch's error on a full device raised inside.
+        Instead of the ``OSError``, the ``BrokenProcessPool`` of a killed writer, the
+        ``MemoryError`` or torch's error on a full device raised inside.
     """
     kept = f"Finished subjects are kept: then {how_to_go_on(on_existing)}."
     try:
@@ -39,8 +39,9 @@ def told_as_user_errors(
             f"{out}: a writer process was killed, often for lack of memory. Lower "
             f"--workers. {kept}"
         ) from None
-    except RuntimeError as error:
-        if not any(words in str(error) for words in _NO_MEMORY):
+    except (RuntimeError, MemoryError) as error:
+        told = any(words in str(error) for words in _NO_MEMORY)
+        if not (told or isinstance(error, MemoryError)):
             raise
         raise VctError(
             f"{out}: the device ran out of memory. If others use it, wait for them. "

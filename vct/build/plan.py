@@ -202,7 +202,8 @@ def _select(
     shard: Shard | None,
 ) -> list[str]:
     """Identifiers to build, in the order of the table."""
-    unknown = sorted(set(only) - set(identifiers))
+    wanted = set(only)
+    unknown = sorted(wanted - set(identifiers))
     if unknown:
         raise SpecError(
             f"{path}: no subject {', '.join(unknown)}; the cohort has "
@@ -217,7 +218,7 @@ def _select(
             "'vct finish' waits for all of it. Leave one of the two out. To build "
             "fewer subjects in shards, set a smaller 'size' in the spec."
         )
-    selected = [s for s in identifiers if not only or s in set(only)][:limit]
+    selected = [s for s in identifiers if not only or s in wanted][:limit]
     return shard.of(selected) if shard else selected
 
 
@@ -237,12 +238,23 @@ def protocol_outside(
         low, high = getattr(card.protocol, name)
         # A rounded dose on a drawn weight leaves 1e-6 of play.
         if values.min() < low * (1 - 1e-6) or values.max() > high * (1 + 1e-6):
+            least, most = (_told(x, low, high) for x in (values.min(), values.max()))
             problems.append(
-                f"protocol: {name} runs from {values.min():.3g} to "
-                f"{values.max():.3g}, but {card.name} was trained at "
-                f"{low:g} to {high:g}"
+                f"protocol: {name} runs from {least} to {most}, but {card.name} was "
+                f"trained at {low:g} to {high:g}"
             )
     return tuple(problems)
+
+
+def _told(value: float, *bounds: float) -> str:
+    """Value in three digits, or as many more as tell it from the bounds.
+
+    >>> _told(61.2345, 50, 75), _told(75.0321, 50, 75)
+    ('61.2', '75.03')
+    """
+    digits = range(3, 10)
+    told = [f"{value:.{n}g}" for n in digits]
+    return next((words for words in told if float(words) not in bounds), told[0])
 
 
 def check_request(
@@ -303,8 +315,10 @@ def check_range(
 
 def describe_outside(outside: dict[str, float], card: ModelCard) -> str:
     """Share of the subjects outside each range of a model, in words."""
+    from vct.subjects import share_in_words
+
     parts = [
-        f"{share:.1%} of the subjects have {name} outside "
+        f"{share_in_words(share)} of the subjects have {name} outside "
         f"{low:g} to {high:g} of {card.name}"
         for name, (low, high) in card.ranges.items()
         if (share := outside.get(name, 0.0)) > 0

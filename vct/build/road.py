@@ -206,7 +206,8 @@ class Build:
         subjects = agreed_subjects(self.out, self.plan.subjects)
         self.plan = replace(self.plan, subjects=subjects)
         kept = [s for s in self.plan.selected if finished(self.out, s)]
-        remaining = [s for s in self.plan.selected if s not in set(kept)]
+        there = set(kept)
+        remaining = [s for s in self.plan.selected if s not in there]
         self.plan.check_space(self.out, len(remaining))
         self._event("build_started", kept=len(kept), remaining=len(remaining))
 

@@ -74,5 +74,6 @@ def seconds_by_stage(
         for event in events
         if event["event"] == "subject_finished"
     }
-    chosen = [seconds for name, seconds in latest.items() if name in set(subjects)]
+    known = set(subjects)
+    chosen = [seconds for name, seconds in latest.items() if name in known]
     return {stage: sum(s.get(stage, 0.0) for s in chosen) for stage in STAGES}

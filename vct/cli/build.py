@@ -120,7 +120,8 @@ def build(
         say(f"Stopped. Finished subjects are kept: {again} to go on.")
         raise typer.Exit(EXIT_INTERRUPTED) from None
     if part:
-        say(f"Shard {shard} is done. After the last one: vct finish {out}")
+        if not quiet:
+            say(f"Shard {part} is done. After the last one: vct finish {out}")
         return
     _conclude(out, running.findings, quiet)
 

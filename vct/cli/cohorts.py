@@ -102,8 +102,12 @@ def _checked(
     protocol: "Sequence[str]",
 ) -> list[str]:
     """What ``vct check`` prints."""
+    from vct.subjects import share_in_words
+
     ranges = (f"{name} {low:g}-{high:g}" for name, (low, high) in card.ranges.items())
-    parts = [f"{share:.1%} by {name}" for name, share in outside.items() if share]
+    parts = [
+        f"{share_in_words(share)} by {name}" for name, share in outside.items() if share
+    ]
     return [
         f"{spec_path}: {spec.name}, {spec.size} subjects, seed {spec.seed}",
         f"model {card.name} {card.version}: {card.summary}",

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vct.cli.console import say, show, show_json
+from vct.cli.unwritable import told_as_unwritable
 from vct.errors import EXIT_FINDINGS_FAILED, VctError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_ADVICE = "Name a folder that you may write to with -o."
 _NONE = "–"
 _HEAD = (
     f"{'organ':18s} {'quantity':10s} {'n/eff. n':>9s} {'difference':>22s} "
@@ -59,7 +61,7 @@ def compare(
     """Compare two cohorts, or two arms: means, spreads, slopes, in every subgroup."""
     from vct.manifest import load_cohort
     from vct.report import write_comparison
-    from vct.validation.compare_cohorts import Side, compare_cohorts
+    from vct.validation.compare_cohorts import Side, compare_cohorts, names_of
     from vct.validation.comparison_tables import write_tables
 
     _make_folder(out)
@@ -73,16 +75,14 @@ def compare(
     if as_json:
         show_json(_records(tables))
     else:
-        show("\n".join(lines(tables, sides[0].name, sides[1].name)))
+        show("\n".join(lines(tables, *names_of(*sides))))
     if out is not None:
         cohorts = [(side, load_cohort(side.folder)) for side in sides]
-        try:
+        with told_as_unwritable(out, _ADVICE):
             write_tables(out, tables)
             page = write_comparison(
                 cohorts, tables, out, bound_percent=bound, weighted=not unweighted
             )
-        except OSError as error:
-            raise _unwritable(out, error) from error
         say(f"{page}; tables in {out / 'validation'}")
     if any(_failed(tables[name]).any() for name in ("comparisons", "slopes")):
         raise typer.Exit(EXIT_FINDINGS_FAILED)
@@ -177,15 +177,5 @@ def _make_folder(out: Path | None) -> None:
             f"-o {out} is a cohort, whose own tables would be lost. Name another "
             "folder."
         )
-    try:
+    with told_as_unwritable(out, _ADVICE):
         out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unwritable(out, error) from error
-
-
-def _unwritable(out: Path, error: OSError) -> VctError:
-    where = error.filename or out
-    return VctError(
-        f"{where}: cannot be written ({error.strerror or error}). Name a folder that "
-        "you may write to with -o."
-    )

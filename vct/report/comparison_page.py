@@ -15,7 +15,7 @@ from vct.report.html import write_page
 from vct.report.page_table import named
 from vct.report.whiskers import mean_whiskers, spread_whiskers
 from vct.validation.against import Asked, judged_findings
-from vct.validation.compare_cohorts import Side, subjects_of
+from vct.validation.compare_cohorts import Side, names_of, subjects_of
 from vct.validation.comparison import remarks
 
 if TYPE_CHECKING:
@@ -45,13 +45,14 @@ def write_comparison(
     bound_percent, weighted
         As given to ``compare_cohorts``.
     """
-    (one, _), (other, _) = sides
-    findings = list(judged_findings(tables, Asked((other.name,), bound_percent)))
+    (a, _), (b, _) = sides
+    names = names_of(a, b)
+    findings = list(judged_findings(tables, Asked((names[1],), bound_percent)))
     failed = failure_lines(findings)
     shown = {
-        "one": one.name,
-        "other": other.name,
-        "sides": [_side(side, cohort) for side, cohort in sides],
+        "one": names[0],
+        "other": names[1],
+        "sides": [_side(name, *side) for name, side in zip(names, sides, strict=True)],
         "failed": failed,
         "counts": _counts(tables),
         "verdicts": _COUNTED,
@@ -64,11 +65,11 @@ def write_comparison(
     return write_page(out, "comparison.html.j2", shown)
 
 
-def _side(side: Side, cohort: Cohort) -> dict[str, Any]:
+def _side(name: str, side: Side, cohort: Cohort) -> dict[str, Any]:
     """Who and what a cohort is, for the first lines."""
     subjects, model = subjects_of(cohort, side.arm), cohort.run.get("model", {})
     return {
-        "name": side.name,
+        "name": name,
         "folder": str(side.folder),
         "n": len(subjects),
         "n_women": int((subjects["sex"] == "F").sum()),

@@ -25,7 +25,7 @@ from vct.report.scorecard import CRITERIA, counts
 from vct.report.tables import is_primary, provenance_rows
 from vct.report.whiskers import finding_whiskers, mean_whiskers, spread_whiskers
 from vct.validation import Finding, verdict_of
-from vct.validation.comparison import BOUND_PERCENT, TOO_FEW
+from vct.validation.comparison import BOUND_PERCENT, FEWEST, remarks
 from vct.validation.comparison_tables import was_compared
 from vct.validation.duplicates import COPY
 from vct.validation.reference_people import autopet_ages
@@ -68,13 +68,14 @@ def content(
         "compared": len(comparisons) > 0,
         "was_compared": was_compared(cohort.path),
         "judged": any(f.id.startswith(("compare/", "slope/")) for f in findings),
+        "fewest_judged": FEWEST,
         "bound_percent": _bound_percent(comparisons),
         "histogram_overlaid": compared["histograms"]["reference_share"].notna().any(),
         "sources": _sources(findings, comparisons),
         "remarks": _remarks(comparisons),
         "provenance": provenance_rows(cohort),
         "methods": methods.methods(
-            cohort, _references(comparisons), calibrated=calibrated
+            cohort, spec, _references(comparisons), calibrated=calibrated
         ),
         "literature": methods.LITERATURE,
         "limits": methods.limits(calibrated=calibrated),
@@ -154,9 +155,11 @@ def _sources(findings: Sequence[Finding], comparisons: "pd.DataFrame") -> list[s
 
 def _remarks(comparisons: "pd.DataFrame") -> list[str]:
     """What must be known of a whole reference: its notes, each once."""
-    notes = comparisons["note"].str.replace(TOO_FEW, "", regex=False)  # of rows
-    pairs = zip(comparisons["reference"], notes, strict=True)
-    return [f"{name}: {note}" for name, note in dict.fromkeys(pairs) if note]
+    return [
+        f"{name}: {note}"
+        for name in _references(comparisons)
+        for note in remarks(comparisons[comparisons["reference"] == name])
+    ]
 
 
 def _references(comparisons: "pd.DataFrame") -> list[str]:

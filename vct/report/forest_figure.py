@@ -68,12 +68,13 @@ class Scale:
 
 def mean_scale(bound_percent: float) -> Scale:
     """Differences of means, with the bound of equivalence shaded."""
+    reach = max(45.0, 1.25 * bound_percent)
     return Scale(
         "forest-mean",
         "difference from the reference [%]",
         0.0,
         (-bound_percent, bound_percent),
-        (-45.0, 45.0),
+        (-reach, reach),
         (-40, -20, -bound_percent, 0, bound_percent, 20, 40),
     )
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from vct.manifest import Cohort
 from vct.report.tables import number
+from vct.subjects import share_in_words
 
 # Keys are cited in the methods paragraph, in this order.
 LITERATURE = (
@@ -61,13 +62,13 @@ def _departures(run: dict[str, Any], spec: Any | None) -> list[str]:
     lines = []
     if run.get("header_only_protocol") or (spec and spec.protocol.header_only):
         lines.append(
-            "Header-only protocol: injected activity and uptake time differ from what "
-            "the model was trained at. They are written to the DICOM header, and the "
-            "images do not follow them."
+            "Header-only protocol: injected activity and uptake time may differ from "
+            "what the model was trained at. They are written to the DICOM header, and "
+            "the images do not follow them."
         )
     outside = run.get("share_outside_model_range") or {}
     shares = [
-        f"{name} {100 * share:.1f} %"
+        f"{name} {share_in_words(share)}"
         for name, share in outside.items()
         if isinstance(share, int | float) and share > 0
     ]
@@ -79,11 +80,19 @@ def _departures(run: dict[str, Any], spec: Any | None) -> list[str]:
     return lines
 
 
-def methods(cohort: Cohort, references: Sequence[str] = (), *, calibrated: bool) -> str:
+def methods(
+    cohort: Cohort,
+    spec: Any | None,
+    references: Sequence[str] = (),
+    *,
+    calibrated: bool,
+) -> str:
     """A paragraph to paste into a paper; numbers in brackets cite ``LITERATURE``.
 
     Parameters
     ----------
+    spec
+        Of the cohort, where it can be read.
     references
         Names of what the cohort was compared with; none where it has no tables of
         comparisons.
@@ -109,7 +118,7 @@ def methods(cohort: Cohort, references: Sequence[str] = (), *, calibrated: bool)
         f"BMI {_spread(subjects, 'bmi_kg_m2', 1)} kg/m², mean ± SD) was generated with "
         f"vct {run.get('vct_version', 'unknown')} (specification SHA-256 "
         f"{str(run.get('spec_sha256', 'unknown'))[:12]}, seed {run.get('seed')}). "
-        "Demographics were sampled from the specification; body surface area follows "
+        f"Demographics were {_origin(spec)}; body surface area follows "
         "Du Bois [6], lean body mass Janmahasatian [7]. For each subject a paired "
         f"[18F]FDG PET and CT with voxels of {voxels} was drawn from age, sex, height "
         f"and BMI by the two-stage cascaded diffusion model {model.get('name')}, "
@@ -122,6 +131,13 @@ def methods(cohort: Cohort, references: Sequence[str] = (), *, calibrated: bool)
         + hedge
         + " No lesions were simulated."
     )
+
+
+def _origin(spec: Any | None) -> str:
+    """Where demographics came from, after "were"."""
+    if spec is not None and spec.subjects_file is not None:
+        return "given subject by subject in a table"
+    return "sampled from the specification"
 
 
 def _comparison(references: Sequence[str]) -> str:

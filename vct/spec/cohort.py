@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from vct.errors import SpecError
-from vct.spec.contradiction import Ranges, find_contradictions
+from vct.spec.contradiction import Choices, Ranges, find_contradictions
 from vct.spec.distributions import SexShares, support
 from vct.spec.expression import Node, parse
 from vct.spec.fixed import find_table, read_fixed
-from vct.spec.part import Integer, Label, Part, Problem, refuse
+from vct.spec.part import Integer, Label, Location, Part, Problem, refuse
 from vct.spec.population import (
     POSSIBLE,
     ArmSpec,
@@ -26,6 +26,7 @@ from vct.spec.presets import DIAGNOSES, MODEL_RANGE, find_preset
 from vct.spec.protocol import Model, Output, Protocol
 
 MAX_SIZE = 10_000_000
+SEEDS = 2**63  # the first number that is none
 
 
 def _reference_date(value: datetime.date) -> datetime.date:
@@ -41,7 +42,7 @@ class CohortSpec(Part):
     """Version of this format."""
     name: Label
     """Name of the cohort, at most 64 characters; DICOM calls it the trial."""
-    seed: Annotated[Integer, Field(ge=0, lt=2**63)]
+    seed: Annotated[Integer, Field(ge=0, lt=SEEDS)]
     """Seed of everything random: the same spec and seed give the same cohort."""
     reference_date: Annotated[datetime.date, AfterValidator(_reference_date)] = (
         datetime.date(2026, 1, 1)
@@ -241,6 +242,7 @@ def _contradictions(parts: Mapping[str, Any]) -> Iterator[Problem]:
     for i, arm in enumerate(parts["arms"]):
         population = arm.population or parts.get("population")
         own = [(rule, parse(rule)) for rule in arm.eligibility]
+        places = _places_of_rules(common, own, i)
         for j, quota in enumerate([None, *parts.get("quotas", ())], start=-1):
             only = _only_sex(population, None)
             if quota is not None and only and quota.sex not in (None, only):
@@ -248,42 +250,53 @@ def _contradictions(parts: Mapping[str, Any]) -> Iterator[Problem]:
                 yield ("quotas", j), message
                 continue
             ranges, texts = _given(population, quota)
-            for pair in find_contradictions([*common, *own], ranges, texts):
+            found = find_contradictions([*common, *own], ranges, texts)
+            for pair in found:
                 if not told & set(pair):
-                    yield _place(pair, common, own, i, j), _sentence(pair, arm, own)
+                    at = ("quotas", j) if quota is not None else _home(arm, i)
+                    yield _place(pair, places, at), _sentence(pair, arm, own)
                 told |= {s for s in pair if not s.startswith(_GIVEN)}
+            if quota is None and any(_is_empty(pair) for pair in found):
+                break  # and so is every quota
 
 
-def _place(
-    pair: tuple[str, str],
-    common: list[tuple[str, Node]],
-    own: list[tuple[str, Node]],
-    arm: int,
-    quota: int,
-) -> tuple[str | int, ...]:
-    """Where to point: the later of the two that is a rule, or the quota."""
-    places: dict[str, tuple[str | int, ...]] = {}
+def _home(arm: ArmSpec, at: int) -> Location:
+    """Where the population of an arm stands."""
+    return ("population",) if arm.population is None else ("arms", at, "population")
+
+
+def _places_of_rules(
+    common: list[tuple[str, Node]], own: list[tuple[str, Node]], arm: int
+) -> dict[str, Location]:
+    places: dict[str, Location] = {}
     for i, (rule, _) in enumerate(common):
         places.setdefault(rule, ("eligibility", i))
     for i, (rule, _) in enumerate(own):
         places.setdefault(rule, ("arms", arm, "eligibility", i))
-    found = [places[source] for source in pair if source in places]
-    return (
-        max(found, key=lambda at: (at[0] == "eligibility", at))
-        if found
-        else (
-            "quotas",
-            quota,
-        )
-    )
+    return places
+
+
+def _place(
+    pair: tuple[str, str], rules: Mapping[str, Location], other: Location
+) -> Location:
+    """Where to point: the later of the two that is a rule, or somewhere else."""
+    found = [rules[source] for source in pair if source in rules]
+    return max(found, key=lambda at: (at[0] == "eligibility", at), default=other)
 
 
 _GIVEN = ("the population", "quota '")  # sources that are no rules
 
 
+def _is_empty(pair: tuple[str, str]) -> bool:
+    """Whether a population has nobody, whatever the rules."""
+    return pair[0] == pair[1] and pair[0].startswith(_GIVEN[0])
+
+
 def _sentence(pair: tuple[str, str], arm: ArmSpec, own: list[tuple[str, Node]]) -> str:
     first, second = (s if s.startswith(_GIVEN) else f"'{s}'" for s in pair)
     where = f" in arm '{arm.name}'" if own else ""
+    if _is_empty(pair):
+        return f"there is nobody in {first}"
     if pair[0] == pair[1]:
         return f"nobody in the population meets {first}{where}"
     return f"{first} and {second} cannot both hold{where}; nobody would be eligible"
@@ -291,7 +304,7 @@ def _sentence(pair: tuple[str, str], arm: ArmSpec, own: list[tuple[str, Node]]) 
 
 def _given(
     population: Population | None, quota: Quota | None
-) -> tuple[Ranges, dict[str, tuple[str, ...]]]:
+) -> tuple[Ranges, Choices]:
     """What population and quota leave each column."""
     sex = _only_sex(population, quota)
     ranges: dict[str, tuple[float, float, str]] = {}
@@ -304,20 +317,33 @@ def _given(
         if low < band.low or band.high < high:
             source = f"quota '{quota.name}'"
         ranges["age_years"] = (max(low, band.low), min(high, band.high), source)
-    height, bmi = ranges["height_m"], ranges["bmi_kg_m2"]
-    low, high = bmi[0] * height[0] ** 2, bmi[1] * height[1] ** 2
-    if population is not None and population.preset is not None:
-        low = max(low, MODEL_RANGE["weight_kg"][0])
-        high = min(high, MODEL_RANGE["weight_kg"][1])
-    ranges["weight_kg"] = (
-        low,
-        high,
-        f"the population (weight_kg {low:g} to {high:g})",
-    )
-    texts: dict[str, tuple[str, ...]] = {"sex": (sex,) if sex else ("F", "M")}
+    ranges["weight_kg"] = _weights(population, ranges["height_m"], ranges["bmi_kg_m2"])
+    is_narrower = sex != _only_sex(population, None)
+    source = f"quota '{quota.name}'" if quota and is_narrower else "the population"
+    texts: dict[str, tuple[tuple[str, ...], str]] = {
+        "sex": ((sex,) if sex else ("F", "M"), source)
+    }
     if population is not None:
-        texts["diagnosis"] = _diagnoses(population)
+        texts["diagnosis"] = (_diagnoses(population), "the population")
     return ranges, texts
+
+
+def _weights(
+    population: Population | None,
+    height_m: tuple[float, float, str],
+    bmi_kg_m2: tuple[float, float, str],
+) -> tuple[float, float, str]:
+    """Lowest and highest weight [kg], and what says so."""
+    low, high = bmi_kg_m2[0] * height_m[0] ** 2, bmi_kg_m2[1] * height_m[1] ** 2
+    told = f"weight_kg {low:g} to {high:g}"
+    if population is not None and population.preset is not None:
+        cut_low, cut_high = MODEL_RANGE["weight_kg"]
+        if low > cut_high or high < cut_low:
+            told += f" by height and BMI, {cut_low:g} to {cut_high:g} by its preset"
+        else:
+            told = f"weight_kg {max(low, cut_low):g} to {min(high, cut_high):g}"
+        low, high = max(low, cut_low), min(high, cut_high)
+    return low, high, f"the population ({told})"
 
 
 def _support(

@@ -80,11 +80,14 @@ class Contradiction(Exception):  # noqa: N818 (a finding, not a failure)
 Ranges = Mapping[str, tuple[float, float, str]]
 """Lowest and highest value of a column and what says so."""
 
+Choices = Mapping[str, tuple[Iterable[str], str]]
+"""Texts a column can have and what says so."""
+
 
 def find_contradictions(
     rules: Sequence[tuple[str, Node]],
     ranges: Ranges,
-    texts: Mapping[str, Iterable[str]],
+    texts: Choices,
 ) -> list[tuple[str, str]]:
     """Pairs of sources that cannot both hold.
 
@@ -93,9 +96,9 @@ def find_contradictions(
     rules
         Text and tree of each rule; all must hold.
     ranges
-        What the population gives each number.
+        What population and quota give each number.
     texts
-        What the population gives each text column.
+        What population and quota give each text column.
     """
     empty = [source for low, high, source in ranges.values() if not low <= high]
     if empty:
@@ -112,14 +115,14 @@ def find_contradictions(
 def _first_contradiction(
     rules: Sequence[tuple[str, Node]],
     ranges: Ranges,
-    texts: Mapping[str, Iterable[str]],
+    texts: Choices,
 ) -> tuple[int, tuple[str, str]] | None:
     """Index of the first rule that contradicts one before it, and both."""
     boxes = {
         name: Interval(Bound(low, True, source), Bound(high, True, source))
         for name, (low, high, source) in ranges.items()
     }
-    choices = {name: (set(values), "the population") for name, values in texts.items()}
+    choices = {name: (set(values), source) for name, (values, source) in texts.items()}
     later: list[tuple[int, str, Node]] = []
     for at, (source, node) in enumerate(rules):
         for atom in _atoms(node):

@@ -3,9 +3,9 @@
 import itertools
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AllowInfNan, Discriminator, Field, Tag, model_validator
 
 from vct.spec.part import Number, Part, Positive, Problem, refuse
 
@@ -85,7 +85,10 @@ class Categorical(Part):
     """A few values, each with its weight."""
 
     kind: Literal["categorical"]
-    weights: Annotated[dict[float, Annotated[Number, Field(ge=0)]], Field(min_length=1)]
+    weights: Annotated[
+        dict[Annotated[float, AllowInfNan(False)], Annotated[Number, Field(ge=0)]],
+        Field(min_length=1),
+    ]
     """Value: weight. Weights need not add up to 1."""
 
     @model_validator(mode="after")
@@ -284,24 +287,43 @@ _REACH_SD = 6
 _LARGEST_EXPONENT = 700.0  # of which exp is still a double
 
 
-def reaches(distribution: Any) -> list[tuple[float, float]]:
-    """Where nearly all of each unbounded part lies: all but one in 500 million."""
+class Reach(NamedTuple):
+    """Where the values of one part of a distribution lie.
+
+    Attributes
+    ----------
+    low, high
+        The lowest and the highest; of an unbounded part, all but one value in 500
+        million lie between.
+    stated
+        Whether the spec names these ends; else they are those of a tail.
+    """
+
+    low: float
+    high: float
+    stated: bool
+
+
+def reaches(distribution: Any) -> list[Reach]:
+    """Reach of every part: of each sex, age band, component and category."""
     match distribution:
         case Normal(mean=mean, sd=sd):
-            return [(mean - _REACH_SD * sd, mean + _REACH_SD * sd)]
+            return [Reach(mean - _REACH_SD * sd, mean + _REACH_SD * sd, False)]
         case LogNormal(mean=mean, sd=sd):
             variance = math.log1p((sd / mean) * (sd / mean))
             middle, reach = math.log(mean) - variance / 2, math.sqrt(variance)
             ends = (middle - _REACH_SD * reach, middle + _REACH_SD * reach)
             low, high = (math.exp(min(end, _LARGEST_EXPONENT)) for end in ends)
-            return [(low, high)]
+            return [Reach(low, high, False)]
+        case Categorical(weights=weights):
+            return [Reach(x, x, True) for x, weight in weights.items() if weight > 0]
         case Mixture(components=components):
             return [one for c in components for one in reaches(c.draw)]
         case BySex(by_sex=by_sex):
             return [one for part in by_sex.values() for one in reaches(part)]
         case ByAge(by_age=by_age):
             return [one for band in by_age for one in reaches(band.draw)]
-    return []
+    return [Reach(*support(distribution), True)]
 
 
 def _hull(ranges: list[tuple[float, float]]) -> tuple[float, float]:

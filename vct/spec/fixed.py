@@ -1,6 +1,7 @@
 """A table of fixed subjects instead of sampling: CSV or Parquet, checked in full."""
 
 import math
+import os
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -47,7 +48,8 @@ def find_table(folder: Path, name: Path) -> Path:
     """
     path = folder / name
     built = folder / "subjects.parquet"
-    if not path.exists() and (folder / "run.json").is_file() and built.is_file():
+    is_there = os.path.exists(path)  # unlike Path.exists, False for an unreadable place
+    if not is_there and (folder / "run.json").is_file() and built.is_file():
         return built
     return path
 

@@ -170,7 +170,7 @@ class _Document:
     def _scalar(self, node: Node) -> Any:
         try:
             return self._yaml.constructor.construct_object(node, deep=True)
-        except (YAMLError, ValueError, TypeError, OverflowError):
+        except (YAMLError, LookupError, ValueError, TypeError, OverflowError):
             what = f"with the tag {node.tag} is not understood"
             if str(node.tag).endswith(":timestamp"):
                 what = "is no date; one such as 2026-01-31 is"
@@ -342,29 +342,37 @@ def _keys_beside(loc: Location) -> list[str]:
     for part in loc[:-1]:
         stepped = [s for o in options for s in _step(schema, o, part)]
         options = stepped or options
-    return sorted(
-        {k for o in options for k in _resolved(schema, o).get("properties", {})}
-    )
+    branches = (branch for option in options for branch in _branches(schema, option))
+    return sorted({key for branch in branches for key in branch.get("properties", {})})
 
 
 def _step(
     schema: dict[str, Any], option: dict[str, Any], part: str | int
 ) -> Iterator[dict[str, Any]]:
-    """Schemas one key, item or branch further down."""
+    """Schemas one key, item or tag further down."""
+    for branch in _branches(schema, option):
+        keys = branch.get("properties", {})
+        is_tag = part in ("by_sex", "by_age") and part in keys  # and then the key
+        if is_tag or part == keys.get("kind", {}).get("const"):
+            yield branch
+        if part in keys:
+            yield keys[part]
+        elif isinstance(part, int) and "items" in branch:
+            yield branch["items"]
+        elif isinstance(branch.get("additionalProperties"), dict):
+            yield branch["additionalProperties"]
+
+
+def _branches(
+    schema: dict[str, Any], option: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """What a schema stands for: each of a union, else itself."""
     option = _resolved(schema, option)
-    branches = option.get("oneOf", []) + option.get("anyOf", [])
-    for branch in branches:
-        target = _resolved(schema, branch)
-        kind = target.get("properties", {}).get("kind", {}).get("const")
-        if part == kind or part in target.get("properties", {}):
-            yield target
-        yield from _step(schema, branch, part)
-    if part in option.get("properties", {}):
-        yield option["properties"][part]
-    elif isinstance(part, int) and "items" in option:
-        yield option["items"]
-    elif isinstance(option.get("additionalProperties"), dict):
-        yield option["additionalProperties"]
+    union = option.get("oneOf", []) + option.get("anyOf", [])
+    for branch in union:
+        yield from _branches(schema, branch)
+    if not union:
+        yield option
 
 
 def _resolved(schema: dict[str, Any], option: dict[str, Any]) -> dict[str, Any]:

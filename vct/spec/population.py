@@ -12,7 +12,6 @@ from vct.spec.distributions import (
     Sex,
     SexShares,
     reaches,
-    support,
 )
 from vct.spec.expression import parse
 from vct.spec.part import (
@@ -113,20 +112,17 @@ class Population(Part):
             distribution = getattr(self, name)
             if distribution is None:
                 continue
-            lowest, highest = support(distribution)
-            ends = (x for x in (lowest, highest) if math.isfinite(x) and x != 0)
-            beyond = next((x for x in ends if not low <= x <= high), None)
-            if beyond is not None:
-                message = (
-                    f"{name} reaches {beyond:g}; it is in {_UNITS[name]} and must "
-                    f"stay within {low:g} to {high:g}"
-                )
-                problems.append(((name,), message))
-            for lowest, highest in reaches(distribution):
-                if highest < low or lowest > high:
+            must = f"it is in {_UNITS[name]} and must stay within {low:g} to {high:g}"
+            for reach in reaches(distribution):
+                ends = (reach.low, reach.high) if reach.stated else ()
+                beyond = next((x for x in ends if not low <= x <= high), None)
+                if beyond is not None:
+                    message = f"{name} reaches {beyond:g}; {must}"
+                    problems.append(((name,), message))
+                elif reach.high < low or reach.low > high:
                     message = (
-                        f"{name} lies between {lowest:.3g} and {highest:.3g}; it is in "
-                        f"{_UNITS[name]} and must stay within {low:g} to {high:g}"
+                        f"{name} lies between {reach.low:.3g} and {reach.high:.3g}; "
+                        f"{must}"
                     )
                     problems.append(((name,), message))
         return problems

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from vct.spec.distributions import Distribution, reaches, support
+from vct.spec.distributions import Distribution, reaches
 from vct.spec.part import READABLE, Flag, Integer, Label, Part, Problem, refuse
 
 _NAMES = ("injected_mbq", "injected_mbq_per_kg", "uptake_min")
@@ -72,10 +72,11 @@ class Protocol(Part):
             distribution = getattr(self, name)
             if distribution is None:
                 continue
-            low, high = support(distribution)
             # An unbounded tail below 0 is drawn again; a stated end there is an error.
-            never = any(highest <= 0 for _, highest in reaches(distribution))
-            if high <= 0 or -float("inf") < low < 0 or never:
+            if any(
+                reach.high <= 0 or (reach.stated and reach.low < 0)
+                for reach in reaches(distribution)
+            ):
                 problems.append(((name,), f"{name} must be above 0"))
         if problems:
             refuse(problems)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from vct.errors import SpecError
 from vct.spec import ArmSpec, CohortSpec
+from vct.spec.cohort import MAX_SIZE, SEEDS
 from vct.spec.expression import Node, evaluate, parse
 from vct.spec.presets import MODEL_RANGE
 from vct.subjects.allocation import (
@@ -57,7 +58,8 @@ def sample_subjects(
     Raises
     ------
     SpecError
-        If a criterion is met by nobody, or by too few to find; named with its share.
+        If a criterion is met by nobody, or by too few to find; named with its share. If
+        seed or size is none that a spec may have.
     """
     columns, attrition = sample_columns(spec, seed, size)
     return make_table(columns, len(columns["sex"]), attrition)
@@ -77,8 +79,10 @@ def sample_columns(
     """
     seed = spec.seed if seed is None else seed
     n = spec.size if size is None else size
-    if n < 1:
-        raise SpecError(f"size {n}: must be at least 1")
+    if not 1 <= n <= MAX_SIZE:
+        raise SpecError(f"size {n}: must be at least 1, at most {MAX_SIZE}")
+    if not 0 <= seed < SEEDS:
+        raise SpecError(f"seed {seed}: must be at least 0 and below {SEEDS}")
     if spec.subjects_file is not None:
         return fixed_columns(spec, seed, n), {}
 

@@ -206,3 +206,13 @@ def share_outside(
             x = np.asarray(subjects[name])
             shares[name] = float(np.mean(~((x >= low) & (x <= high))))
     return shares
+
+
+def share_in_words(share: float) -> str:
+    """Percentage of a share (0 to 1), which is 0 only where the share is.
+
+    >>> share_in_words(0.25), share_in_words(0.0002), share_in_words(0.0)
+    ('25.0 %', 'less than 0.1 %', '0.0 %')
+    """
+    told = f"{100 * share:.1f} %"
+    return "less than 0.1 %" if share > 0 and told == "0.0 %" else told

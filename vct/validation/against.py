@@ -1,6 +1,6 @@
 """A cohort held against the references a user names, or the built-in ones."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,6 +71,31 @@ class Asked:
 
     def __post_init__(self) -> None:
         check_bound(self.bound_percent)
+        _require_own_names(self.references)
+
+
+def _require_own_names(references: Sequence[str]) -> None:
+    """Refuse references whose rows and findings could not be told apart.
+
+    Raises
+    ------
+    CohortError
+        If two share a name, or a file has that of a built-in one.
+    """
+    taken = {name: name for name in BUILT_IN if name not in references}
+    for asked in references:
+        name = _name_of(asked)
+        if name in taken:
+            raise CohortError(
+                f"the references {taken[name]} and {asked} would both be called "
+                f"'{name}'. Name each once, and files by names of their own."
+            )
+        taken[name] = asked
+
+
+def _name_of(reference: str) -> str:
+    """Name of a reference in tables: of a file, without folder and suffix."""
+    return reference if reference in BUILT_IN else Path(reference).stem
 
 
 def comparison_tables(
@@ -181,7 +206,7 @@ def _own(path: Path, cohort: Cohort, asked: Asked) -> tuple[ReferenceFile, Again
         any_instrument=asked.any_instrument,
     )
     source = f"{reference.source}. {remark}" if remark else reference.source
-    name = path.stem
+    name = _name_of(str(path))
     return reference, Against(name, "own reference", source, asked.bound_percent)
 
 

@@ -1,5 +1,6 @@
 """One cohort against another: arms of a trial, models, seeds."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,10 +36,27 @@ class Side:
     folder: Path
     arm: str | None = None
 
-    @property
-    def name(self) -> str:
-        """For tables."""
-        return f"{self.folder.name}, arm {self.arm}" if self.arm else self.folder.name
+
+def names_of(one: Side, other: Side) -> tuple[str, str]:
+    """Names for tables: folder and arm, and folders above where these are the same.
+
+    Examples
+    --------
+    >>> names_of(Side(Path("new")), Side(Path("old"), "treated"))
+    ('new', 'old, arm treated')
+    >>> names_of(Side(Path("may/out")), Side(Path("june/out")))
+    ('may/out', 'june/out')
+    """
+    parts = [Path(os.path.abspath(side.folder)).parts for side in (one, other)]
+    depth = 1
+    while parts[0] != parts[1] and parts[0][-depth:] == parts[1][-depth:]:
+        depth += 1
+    folders = (Path(*of[-depth:]).as_posix() for of in parts)
+    a, b = (
+        f"{folder}, arm {side.arm}" if side.arm else folder
+        for folder, side in zip(folders, (one, other), strict=True)
+    )
+    return a, b
 
 
 def compare_cohorts(
@@ -88,9 +106,10 @@ def compare_cohorts(
     )
     own = people_of_arm(cohorts[0], one.arm)
     theirs = people_of_arm(cohorts[1], other.arm)
-    source = f"cohort {other.folder}"
-    against = Against(other.name, EVIDENCE, source, bound_percent, weighted)
-    require_comparable(own, theirs, other.name, weighted=weighted)
+    _, name = names_of(one, other)
+    source = f"cohort {other.folder}" + (f", arm {other.arm}" if other.arm else "")
+    against = Against(name, EVIDENCE, source, bound_percent, weighted)
+    require_comparable(own, theirs, name, weighted=weighted)
     told = compare(own, theirs, against).assign(primary=True)[list(COMPARISONS)]
     slopes = compare_slopes(own, theirs, against)
     for df in (told, slopes) if remark else ():

@@ -39,7 +39,7 @@ from vct.validation.resampling import (
     intervals,
     resampled_moments,
 )
-from vct.validation.standardization import standardized
+from vct.validation.standardization import standardized, standardized_within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -131,7 +131,8 @@ def compare(
     DataFrame
         Columns of ``comparison_tables.COMPARISONS`` but ``primary``.
     """
-    keep, weights, note = standardized(cohort, reference, weighted=against.standardize)
+    weighted = against.standardize
+    whole = standardized(cohort, reference, weighted=weighted)
     theirs = {g.label: g for g in groups(reference.who)}
     parts = []
     for group in groups(cohort.who):
@@ -139,6 +140,13 @@ def compare(
         if other is None:
             continue
         rng = generator(seed, "comparison", against.name, group.label)
+        keep, weights, note = whole
+        if group.kind == "diagnosis":
+            keep, weights, note = standardized_within(
+                cohort, reference, group.mask, other.mask, weighted=weighted
+            )
+            if not keep[group.mask].all():
+                note = f"{group.label}: {note}"
         x = cohort.values[group.mask & keep]
         inside = other.mask & (weights > 0)
         y, w = reference.values[inside], weights[inside]

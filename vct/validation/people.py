@@ -58,6 +58,11 @@ class People:
     def __len__(self) -> int:
         return len(self.who)
 
+    def part(self, mask: np.ndarray) -> "People":
+        """Some of them, mask (n,)."""
+        who = self.who[mask].reset_index(drop=True)
+        return People(who, self.values[mask], self.measures)
+
 
 def people_of_cohort(cohort: Cohort) -> People:
     """The finished subjects of a cohort."""

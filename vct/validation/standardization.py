@@ -47,6 +47,31 @@ def standardized(
     return keep, weights, note
 
 
+def standardized_within(
+    cohort: People,
+    reference: People,
+    ours: np.ndarray,
+    theirs: np.ndarray,
+    *,
+    weighted: bool,
+) -> tuple[np.ndarray, np.ndarray, str]:
+    """As ``standardized``, of a part of both; nobody outside of it is kept.
+
+    Weights of the whole make the parts alike only where these are bands of the very
+    demographics: of one diagnosis, the sexes and ages may be others in the reference.
+
+    Parameters
+    ----------
+    ours, theirs
+        The part, bool (n,) and (m,).
+    """
+    keep, weights = np.zeros(len(cohort), bool), np.zeros(len(reference))
+    keep[ours], weights[theirs], note = standardized(
+        cohort.part(ours), reference.part(theirs), weighted=weighted
+    )
+    return keep, weights, note
+
+
 def _with_bmi(reference: People) -> bool:
     return bool(reference.who["bmi_kg_m2"].notna().mean() > 0.9)
 
