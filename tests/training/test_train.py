@@ -158,6 +158,14 @@ def test_a_preset_is_found_by_its_name_and_a_typo_is_told(tmp_path: Path) -> Non
         find_config("paper-bas")
 
 
+def test_a_run_in_a_folder_named_as_its_preset_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "paper-base").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert find_config("paper-base") == CONFIGS / "paper-base.yaml"
+
+
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda p: p.stem)
 def test_the_networks_of_a_preset_fit_its_grid(path: Path) -> None:
     stage = YAML(typ="safe").load(path.read_text())["stage"]
@@ -206,6 +214,8 @@ def test_patients_have_no_labels_for_a_segmenter(tmp_path: Path) -> None:
 def test_a_missing_config_is_named(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="there is no such training config"):
         train("base", tmp_path / "none.yaml", out=tmp_path / "out")
+    with pytest.raises(SpecError, match=r"cannot be read \(.*Is a directory"):
+        train("base", tmp_path, out=tmp_path / "out")
 
 
 def test_people_cover_the_conditioning_ranges_and_stay_inside() -> None:
