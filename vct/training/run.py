@@ -59,11 +59,14 @@ def train(
 
     from vct.training.loop import train_loop
     from vct.training.parallel import join
+    from vct.training.resuming import changes_since
 
     torch.manual_seed(settings.optimization.seed)
     torch.backends.cudnn.benchmark = True  # shapes never change within a run
     place = join(device)
     said: Log = log if place.rank == 0 else (lambda _: None)
+    for change in changes_since(out, settings, place) if resume else ():
+        said(f"note: {change}")
     train_loop(
         _task(settings, out, place, said),
         settings,
