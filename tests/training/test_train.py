@@ -15,7 +15,7 @@ from vct.cascade.stage import (
     SuperResolutionArchitecture,
     SuperResolutionStage,
 )
-from vct.errors import SpecError
+from vct.errors import SpecError, VctError
 from vct.grid import Grid, whole_body_grid
 from vct.training import cache as cache_module
 from vct.training import train
@@ -216,6 +216,20 @@ def test_a_missing_config_is_named(tmp_path: Path) -> None:
         train("base", tmp_path / "none.yaml", out=tmp_path / "out")
     with pytest.raises(SpecError, match=r"cannot be read \(.*Is a directory"):
         train("base", tmp_path, out=tmp_path / "out")
+
+
+def test_what_cannot_be_written_or_end_is_refused_before_data_are_made(
+    tmp_path: Path,
+) -> None:
+    config, out = config_file(tmp_path, "base", samples=4), tmp_path / "file"
+    out.write_text("not a folder")
+    with pytest.raises(VctError, match=r"file: cannot be written \(Not a directory\)"):
+        train("base", config, out=out)
+    config.write_text(config.read_text().replace("  max_samples: 4\n", ""))
+    with pytest.raises(SpecError, match="nothing says when the run ends"):
+        train("base", config, out=tmp_path / "run")
+    assert not (tmp_path / "cache").exists()
+    assert not (tmp_path / "run").exists()
 
 
 def test_people_cover_the_conditioning_ranges_and_stay_inside() -> None:

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
+from vct.errors import VctError
 from vct.training.config import PreparedData, StageName, TrainingConfig, load_config
 
 if TYPE_CHECKING:
@@ -45,9 +47,10 @@ def train(
     Raises
     ------
     SpecError
-        If the config is not a training of this stage, or the run began with another.
+        If the config is not a training of this stage, nothing says when the run ends,
+        or the run began with another config.
     VctError
-        If the loss is no number.
+        If the folder cannot be written, or the loss is no number.
     TrainingStopped
         If SIGTERM or Ctrl-C came; the same call then goes on.
     """
@@ -60,7 +63,10 @@ def train(
     from vct.training.loop import train_loop
     from vct.training.parallel import join
     from vct.training.resuming import changes_since
+    from vct.training.schedule import RunState, Schedule
 
+    _ = Schedule(settings.optimization, max_minutes, RunState())  # has it an end?
+    _check_writable(out)
     torch.manual_seed(settings.optimization.seed)
     torch.backends.cudnn.benchmark = True  # shapes never change within a run
     place = join(device)
@@ -77,6 +83,20 @@ def train(
         max_minutes=max_minutes,
     )
     return out / f"{stage}.safetensors"
+
+
+def _check_writable(out: Path) -> None:
+    """Refuse a folder that can hold no file, before hours of work for it."""
+    path = out.absolute()
+    there = next(place for place in (path, *path.parents) if place.exists())
+    try:
+        with TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise VctError(
+            f"{out}: cannot be written ({error.strerror or error}). Name another "
+            "folder with -o."
+        ) from error
 
 
 def _task(settings: TrainingConfig, out: Path, place: "Place", log: "Log") -> "Task":
