@@ -39,6 +39,7 @@ from vct.training.card import (
     training_of,
     write_card,
 )
+from vct.training.command_line import told_in_one_line
 from vct.training.config import CONFIGS, PreparedData, StageName, load_config
 from vct.training.evaluate import held_out_metrics
 
@@ -232,6 +233,7 @@ def _taken_segmenter(model: ModelCard, out: Path) -> dict[str, Any]:
     }
 
 
+@told_in_one_line
 def main() -> None:
     """Command line of this module."""
     parser = argparse.ArgumentParser(description="Runs to a model folder.")
