@@ -99,7 +99,7 @@ def build_cache(
         If the folder holds phantoms of another seed or spacing.
     """
     data.folder.mkdir(parents=True, exist_ok=True)
-    _check_folder(data)
+    check_folder(data)
     rank, world = share
     held_out = range(data.subjects, data.subjects + data.held_out)
     wanted = [*([] if held_out_only else data.training), *held_out][rank::world]
@@ -116,7 +116,7 @@ def build_cache(
     return PhantomCache(data)
 
 
-def _check_folder(data: PhantomData) -> None:
+def check_folder(data: PhantomData) -> None:
     """Refuse phantoms whose people or voxels are not the config's.
 
     Of a folder without a record, from an earlier vct, only the voxels can be told.
