@@ -218,6 +218,18 @@ def test_a_missing_config_is_named(tmp_path: Path) -> None:
         train("base", tmp_path, out=tmp_path / "out")
 
 
+@pytest.mark.parametrize("name", ["initial_weights", "base_weights"])
+def test_weights_that_are_not_there_are_named_before_data_are_made(
+    name: str, tmp_path: Path
+) -> None:
+    extra = f"{name}: runs/none.safetensors\nbase_pass_share: 0.5\n"
+    config = config_file(tmp_path, "superres", samples=4, extra=extra)
+    words = rf"{name}: runs/none\.safetensors is missing\. Train that stage first"
+    with pytest.raises(SpecError, match=words):
+        train("superres", config, out=tmp_path / "run")
+    assert not (tmp_path / "cache").exists()
+
+
 def test_what_cannot_be_written_or_end_is_refused_before_data_are_made(
     tmp_path: Path,
 ) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
-from vct.errors import VctError
+from vct.errors import SpecError, VctError
 from vct.training.config import PreparedData, StageName, TrainingConfig, load_config
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ def train(
     Raises
     ------
     SpecError
-        If the config is not a training of this stage, nothing says when the run ends,
-        or the run began with another config.
+        If the config is not a training of this stage, names weights that are not
+        there, says no end, or if the run began with another config.
     VctError
         If the folder cannot be written, or the loss is no number.
     TrainingStopped
@@ -57,6 +57,7 @@ def train(
     settings = load_config(config, stage, data=data)
     if stage == "segmenter":
         _ = settings.phantoms  # refused before anything is read
+    _check_weights(settings)
 
     import torch
 
@@ -83,6 +84,20 @@ def train(
         max_minutes=max_minutes,
     )
     return out / f"{stage}.safetensors"
+
+
+def _check_weights(settings: TrainingConfig) -> None:
+    """Refuse weights that are not there, before hours of work for them."""
+    used = {"initial_weights": settings.initial_weights}
+    if settings.base_pass_share:
+        used["base_weights"] = settings.base_weights
+        used["superres_weights"] = settings.superres_weights
+    for name, path in used.items():
+        if path is not None and not path.is_file():
+            raise SpecError(
+                f"{name}: {path} is missing. Train that stage first, or name where its "
+                "weights are; paths count from the folder where you type."
+            )
 
 
 def _check_writable(out: Path) -> None:
