@@ -75,6 +75,27 @@ def test_every_problem_of_a_card_is_named(folder: Path) -> None:
     assert "must be [low, high] with low <= high" in message
 
 
+@pytest.mark.parametrize(
+    ("said", "instead", "words"),
+    [
+        ("steps:", "stepps:", r"base: .*sampler\.stepps: Extra inputs are not perm"),
+        ("steps: ", "steps: -", r"base: .*sampler\.steps: .*greater than or equal"),
+        ("solver: heun", "solver: huen", r"sampler\.solver: Input should be 'heun'"),
+        ("sigma_max: 15.0", "sigma_max: 0.01", "sigma_min must lie below sigma_max"),
+        ("file: base.", "file: bas.", r"base\.file is 'bas\.safetensors', which is"),
+    ],
+)
+def test_a_stage_that_cannot_be_sampled_is_refused(
+    folder: Path, said: str, instead: str, words: str
+) -> None:
+    card = folder / "card.yaml"
+    text = card.read_text()
+    assert said in text
+    card.write_text(text.replace(said, instead, 1))
+    with pytest.raises(ModelError, match=words):
+        find_model(folder)
+
+
 def test_a_card_that_is_no_yaml_is_told(folder: Path) -> None:
     (folder / "card.yaml").write_text("{")
     with pytest.raises(ModelError, match=r"card\.yaml cannot be read"):

@@ -7,9 +7,16 @@ what the model was trained on and what may be asked of it.
 import difflib
 import math
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from vct.bundled import bundled_folder
 from vct.errors import ModelError
@@ -63,6 +70,41 @@ class CardProtocol(_Part):
     scanner: str = ""
 
 
+class CardSampler(_Part):
+    """How a stage goes from noise to data; what is left out is its default."""
+
+    solver: Literal["heun", "dpmpp2m"] = "heun"
+    steps: int = Field(default=18, ge=1)
+    sigma_min: float = Field(default=0.01, gt=0)
+    sigma_max: float = Field(default=80.0, gt=0)
+
+    @model_validator(mode="after")
+    def _falls(self) -> "CardSampler":
+        if not self.sigma_min < self.sigma_max:
+            raise ValueError("sigma_min must lie below sigma_max")
+        return self
+
+
+def _stage(values: dict[str, Any]) -> dict[str, Any]:
+    """A stage of a card, whose sampler can be followed."""
+    try:
+        CardSampler.model_validate(values.get("sampler"))
+    except ValidationError as error:
+        raise ValueError("; ".join(_told(error, "sampler"))) from None
+    return values
+
+
+def _told(error: ValidationError, *where: str) -> list[str]:
+    """Every problem with its place."""
+    return [
+        f"{'.'.join(map(str, (*where, *each['loc'])))}: {each['msg']}"
+        for each in error.errors()
+    ]
+
+
+_Stage = Annotated[dict[str, Any], AfterValidator(_stage)]
+
+
 class ModelCard(_Part):
     """What ``card.yaml`` says."""
 
@@ -78,13 +120,25 @@ class ModelCard(_Part):
     protocol: CardProtocol
     files: dict[str, str]
     """SHA-256 of each file of the model, by its name."""
-    base: dict[str, Any]
-    superres: dict[str, Any]
+    base: _Stage
+    superres: _Stage
     segmenter: dict[str, Any] = {}
     metrics: dict[str, Any] = {}
     training: dict[str, Any] = {}
     folder: Path = Field(default=Path(), exclude=True)
     """Where the card lies; not part of the YAML."""
+
+    @model_validator(mode="after")
+    def _parts_name_their_files(self) -> "ModelCard":
+        parts = {"base": self.base, "superres": self.superres}
+        if self.segmenter:
+            parts["segmenter"] = self.segmenter
+        for name, part in parts.items():
+            if part.get("file") not in self.files:
+                raise ValueError(
+                    f"{name}.file is {part.get('file')!r}, which is none of 'files'"
+                )
+        return self
 
     @property
     def sha256(self) -> str:
@@ -201,8 +255,5 @@ def load_card(folder: Path) -> ModelCard:
     try:
         return ModelCard.model_validate({**values, "folder": folder})
     except ValidationError as error:
-        problems = [
-            f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}"
-            for e in error.errors()
-        ]
+        problems = [f"{path}: {words}" for words in _told(error)]
         raise ModelError("\n".join(problems)) from None

@@ -34,6 +34,10 @@ def test_date_time_moves_to_the_clock_of_the_scanner() -> None:
     assert date_time("20250101") is None
     with pytest.raises(ScanError, match="TimezoneOffsetFromUTC"):
         date_time(told)
+    with pytest.raises(ScanError, match=r"by an offset of \+9959: offset must be"):
+        date_time(told, "+9959")
+    with pytest.raises(ScanError, match="by an offset of -0100: date value out of"):
+        date_time("00010101000000+0000", "-0100")
 
 
 def test_moment_takes_another_date_where_its_own_is_missing() -> None:

@@ -73,6 +73,7 @@ def test_a_map_is_yaml_or_json(tmp_path: Path, text: str) -> None:
         ("0: liver", "0 must be a whole number above 0"),
         ("liver: 1", "'liver' must be a whole number above 0"),
         ("1: livre", r"vct knows no organ 'livre'; did you mean liver\?"),
+        ("1: [liver]", r"1: vct knows no organ \['liver'\]"),
         ("1: [", "cannot be read as YAML or JSON"),
     ],
 )

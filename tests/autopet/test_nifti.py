@@ -71,6 +71,27 @@ def test_truncated_files_are_told_by_their_header(share: float, tmp_path: Path) 
         nifti_image(plain, "SUV")
 
 
+@pytest.mark.parametrize(
+    ("place", "damage", "words"),
+    [
+        (70, b"\xf0\x00", "no NIfTI file .*data code 240 not recognized"),
+        (108, b"\x00\x00\x00\x40", "no NIfTI file .*vox offset 2 too low"),
+        (123, b"\x07", "its unit of length is of code 7, not mm"),
+        (42, b"\x00\xff", r"shape \(-256, 5, 4\), not a volume"),
+    ],
+    ids=["kind of number", "offset", "unit", "shape"],
+)
+def test_a_damaged_header_is_refused(
+    place: int, damage: bytes, words: str, tmp_path: Path
+) -> None:
+    path = save_nifti(np.zeros((4, 5, 6)), tmp_path / "a.nii")
+    whole = bytearray(path.read_bytes())
+    whole[place : place + len(damage)] = damage
+    path.write_bytes(whole)
+    with pytest.raises(ScanError, match=words):
+        nifti_image(path, "SUV")
+
+
 def test_a_file_packed_in_parts_is_whole(tmp_path: Path) -> None:
     path = save_nifti(ct_truth(), tmp_path / "a.nii.gz")
     data = gzip.decompress(path.read_bytes())
@@ -98,6 +119,10 @@ def test_refusals(tmp_path: Path) -> None:
     assert "oblique" in refused(turned, (3, 3, 3))
     assert "not a volume" in refused(np.eye(4), (3, 3, 3, 2))
     assert "neither qform nor sform" in refused(np.eye(4), (3, 3, 3), code=0)
+    color = np.zeros((3, 3, 3), [(name, np.uint8) for name in "RGB"])
+    nibabel.save(nibabel.Nifti1Image(color, np.eye(4)), tmp_path / "color.nii")
+    with pytest.raises(ScanError, match=r"color\.nii: its voxels are no real numbers"):
+        nifti_image(tmp_path / "color.nii", "SUV")
     (tmp_path / "no.nii.gz").write_bytes(b"not gzip")
     with pytest.raises(ScanError, match=r"no\.nii\.gz is no NIfTI file"):
         nifti_image(tmp_path / "no.nii.gz", "SUV")

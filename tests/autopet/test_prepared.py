@@ -83,6 +83,13 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert read_row(tmp_path, "b") is None
 
 
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}"])
+def test_a_study_whose_row_is_damaged_is_not_there(text: str, tmp_path: Path) -> None:
+    folder(tmp_path)
+    (tmp_path / "studies" / "a" / "study.json").write_text(text)
+    assert read_row(tmp_path, "a") is None
+
+
 def test_tables_carry_units_and_schema_also_when_empty(tmp_path: Path) -> None:
     write_index(tmp_path, [])
     write_left_out(tmp_path, [])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 
 from tests.autopet.scans import PetScan, ct_datasets, ct_truth, in_drug, save, suv_truth
 from tests.autopet.trees import (
@@ -158,6 +159,23 @@ def test_a_study_held_twice_is_read_once_from_dicom(tmp_path: Path) -> None:
     assert [r.study is not None for r in reports] == [True, False]
     assert reports[1].path == folder
     assert "the same study is read from" in reports[1].reasons[0]
+
+
+def test_repeat_studies_in_folders_of_one_name_are_not_called_one(
+    tmp_path: Path,
+) -> None:
+    for number in (1, 2):
+        [study] = dicom_tree(tmp_path / f"new-{number}", SUBJECTS[:1])
+        for path in study.rglob("*.dcm"):
+            ds = dcmread(path)
+            ds.StudyInstanceUID = f"1.2.3.{number}"
+            ds.save_as(path)
+    first, second = Survey(tmp_path)
+    assert first.study is not None
+    assert second.reasons == (
+        f"another study of {second.study_id} is read from {first.path}, and studies of "
+        "a subject are told apart by their folders' names: rename one folder",
+    )
 
 
 def test_age_and_sex_are_needed(tmp_path: Path) -> None:

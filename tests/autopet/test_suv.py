@@ -102,6 +102,9 @@ REFUSED = {
         "series_start": ELEVEN + timedelta(minutes=20),
         "timings": (SliceTiming(ELEVEN, 120.0, -600.0),),
     },
+    "a number of the header is absurd (float division": {
+        "timings": (SliceTiming(ELEVEN, 1e-320, 59.8),)
+    },
     "decay is not corrected, and a slice lacks": {
         "decay_correction": "NONE",
         "timings": (SliceTiming(ELEVEN, None, None),),

@@ -49,6 +49,16 @@ def test_a_truncated_file(folder: Path, keep: int) -> None:
         read_series(folder, "CT")
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_file_cut_anywhere(folder: Path, tmp_path: Path) -> None:
+    whole = (folder / "PT" / "0005.dcm").read_bytes()
+    path = tmp_path / "cut.dcm"
+    for keep in range(132, len(whole), 7):
+        path.write_bytes(whole[:keep])
+        with pytest.raises(CohortError, match=r"cut\.dcm "):
+            read_series(tmp_path, "PT")
+
+
 @pytest.mark.parametrize("modality", ["CT", "PT"])
 def test_a_missing_slice(folder: Path, modality: str) -> None:
     (folder / modality / "0005.dcm").unlink()

@@ -3,15 +3,19 @@
 import dataclasses
 import hashlib
 import time
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from tests.dicom.people import Person, a_protocol, a_study, some_images
 from vct.anatomy import FIRST_LIST, LABEL_OF, ORGAN_NAMES, ORGANS
 from vct.dicom import write_subject
+from vct.dicom.study import birth_date
 from vct.errors import SpecError
 from vct.uptake import bq_ml_per_suv
 
@@ -104,6 +108,27 @@ def test_one_study_one_patient_one_frame_of_reference(folder: Path) -> None:
     uids = {first.StudyInstanceUID, first.FrameOfReferenceUID, first.SOPInstanceUID}
     assert len(uids | {ds.SeriesInstanceUID for ds in every}) == 6
     assert all(uid.startswith("2.25.") for uid in uids)
+
+
+@given(
+    age_years=st.floats(0.0, 130.0),
+    day=st.dates(date(1900, 1, 1), date(2200, 12, 31)),
+)
+@example(age_years=54.0, day=date(2026, 1, 1))
+@example(age_years=54.999, day=date(2024, 2, 29))
+def test_years_since_birth_are_the_age_in_the_header(
+    age_years: float, day: date
+) -> None:
+    born = birth_date(age_years, day)
+    not_yet = (day.month, day.day) < (born.month, born.day)
+    assert day.year - born.year - not_yet == int(age_years)
+    assert abs((day - born) / timedelta(days=365.2425) - age_years) < 0.02
+
+
+def test_a_whole_age_is_that_of_a_birthday(tmp_path: Path) -> None:
+    write_subject(some_images(), Person(age_years=54.0), a_study(), tmp_path)
+    [ct, *_] = headers(tmp_path, "CT")
+    assert (ct.PatientBirthDate, ct.PatientAge) == ("19710115", "054Y")
 
 
 def test_a_header_only_protocol_is_marked(tmp_path: Path) -> None:

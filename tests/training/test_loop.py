@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.training.prepared_folder import write_prepared
 from tests.training.test_train import config_file, draw_box, losses, quiet
 from vct.cascade.checkpoint import save_stage
 from vct.cascade.instrument import read_segmenter
@@ -24,7 +25,7 @@ from vct.training import cache as cache_module
 from vct.training import train
 from vct.training.base import BaseTask
 from vct.training.calibrate_base import with_innovations
-from vct.training.config import Optimization
+from vct.training.config import CONFIGS, Optimization
 from vct.training.draws import Draws
 from vct.training.schedule import RunState, Schedule
 from vct.training.stopping import stop_request
@@ -248,6 +249,32 @@ def test_a_run_does_not_go_on_as_another(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=words):
         train("base", other, out=out, log=quiet)
     assert (out / "checkpoint.pt").read_bytes() == before
+
+
+def test_a_run_does_not_go_on_with_what_it_left_at_its_default(tmp_path: Path) -> None:
+    config, out = base_config(tmp_path), tmp_path / "run"
+    train("base", config, out=out, log=quiet, max_minutes=1e-9)
+    text = config.read_text()
+    config.write_text(
+        text.replace("patch: 2", "patch: 2, modes: 0, template_factor: 2")
+    )
+    train("base", config, out=out, log=quiet, max_minutes=1e-9)  # the defaults
+    config.write_text(text.replace("patch: 2", "patch: 2, haar: true"))
+    with pytest.raises(SpecError, match=r"architecture\.haar was False, now True\. Go"):
+        train("base", config, out=out, log=quiet)
+
+
+def test_a_refused_run_leaves_the_record_of_its_patients(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    data = [write_prepared(tmp_path / f"{n}", training=n, held_out=1) for n in (3, 4)]
+    train("base", CONFIGS / "tiny-base.yaml", data=data[0], out=out, log=quiet)
+    before = (out / "data.json").read_bytes()
+    other = tmp_path / "other.yaml"
+    text = (CONFIGS / "tiny-base.yaml").read_text()
+    other.write_text(text.replace("optimization:", "p_mean: 0.5\noptimization:"))
+    with pytest.raises(SpecError, match=r"p_mean was .*, now 0\.5"):
+        train("base", other, data=data[1], out=out, log=quiet)
+    assert (out / "data.json").read_bytes() == before
 
 
 def test_a_step_may_be_divided_otherwise_and_end_later(tmp_path: Path) -> None:

@@ -273,6 +273,20 @@ def test_a_model_that_cannot_be_loaded_gets_no_card(
     assert not (other_runs.parent / "patients-16mm" / "card.yaml").exists()
 
 
+def test_a_refused_publication_leaves_the_model_that_is_there(
+    other_runs: Path,
+) -> None:
+    card = published(other_runs, LICENCE)
+    weights = other_runs / "tiny-base" / "base.safetensors"
+    save_stage(with_innovations(load_base(weights)), weights)
+    with pytest.raises(ModelError, match="needs --licence"):
+        published(other_runs, None)
+    find_model(card.folder).check_files()
+    there = {path.name for path in card.folder.parent.iterdir()}
+    assert there == {"runs", "tiny", "patients-16mm"}
+    assert published(other_runs, LICENCE).sha256 != card.sha256
+
+
 def test_a_stage_without_its_calibration_is_named(other_runs: Path) -> None:
     said: list[str] = []
     published(other_runs, LICENCE, told=said.append)

@@ -15,7 +15,7 @@ from vct.cascade.stage import (
     SuperResolutionArchitecture,
     SuperResolutionStage,
 )
-from vct.errors import SpecError
+from vct.errors import SpecError, VctError
 from vct.grid import Grid, whole_body_grid
 from vct.training import cache as cache_module
 from vct.training import train
@@ -158,6 +158,14 @@ def test_a_preset_is_found_by_its_name_and_a_typo_is_told(tmp_path: Path) -> Non
         find_config("paper-bas")
 
 
+def test_a_run_in_a_folder_named_as_its_preset_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "paper-base").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert find_config("paper-base") == CONFIGS / "paper-base.yaml"
+
+
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda p: p.stem)
 def test_the_networks_of_a_preset_fit_its_grid(path: Path) -> None:
     stage = YAML(typ="safe").load(path.read_text())["stage"]
@@ -206,6 +214,34 @@ def test_patients_have_no_labels_for_a_segmenter(tmp_path: Path) -> None:
 def test_a_missing_config_is_named(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="there is no such training config"):
         train("base", tmp_path / "none.yaml", out=tmp_path / "out")
+    with pytest.raises(SpecError, match=r"cannot be read \(.*Is a directory"):
+        train("base", tmp_path, out=tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["initial_weights", "base_weights"])
+def test_weights_that_are_not_there_are_named_before_data_are_made(
+    name: str, tmp_path: Path
+) -> None:
+    extra = f"{name}: runs/none.safetensors\nbase_pass_share: 0.5\n"
+    config = config_file(tmp_path, "superres", samples=4, extra=extra)
+    words = rf"{name}: runs/none\.safetensors is missing\. Train that stage first"
+    with pytest.raises(SpecError, match=words):
+        train("superres", config, out=tmp_path / "run")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_what_cannot_be_written_or_end_is_refused_before_data_are_made(
+    tmp_path: Path,
+) -> None:
+    config, out = config_file(tmp_path, "base", samples=4), tmp_path / "file"
+    out.write_text("not a folder")
+    with pytest.raises(VctError, match=r"file: cannot be written \(Not a directory\)"):
+        train("base", config, out=out)
+    config.write_text(config.read_text().replace("  max_samples: 4\n", ""))
+    with pytest.raises(SpecError, match="nothing says when the run ends"):
+        train("base", config, out=tmp_path / "run")
+    assert not (tmp_path / "cache").exists()
+    assert not (tmp_path / "run").exists()
 
 
 def test_people_cover_the_conditioning_ranges_and_stay_inside() -> None:

@@ -133,7 +133,7 @@ def date_time(value: str | None, local_offset: str | None = None) -> datetime | 
     ------
     ScanError
         If the value names an offset from UTC and the data set does not: then the hour
-        is not known.
+        is not known. Or if an offset is a day or more.
     """
     found = (value or "").strip()
     offset = _offset(found)
@@ -150,7 +150,10 @@ def date_time(value: str | None, local_offset: str | None = None) -> datetime | 
         raise ScanError(
             f"{value} counts from UTC, but TimezoneOffsetFromUTC is not in the header"
         )
-    zoned = moment.replace(tzinfo=timezone(offset)).astimezone(timezone(local))
+    try:
+        zoned = moment.replace(tzinfo=timezone(offset)).astimezone(timezone(local))
+    except (ValueError, OverflowError) as error:
+        raise ScanError(f"{value} by an offset of {local_offset}: {error}") from error
     return zoned.replace(tzinfo=None)
 
 

@@ -78,7 +78,7 @@ def read_label_map(path: Path) -> LabelMap:
 def _entry(path: Path, number: Any, organ: Any) -> tuple[int, str]:
     if not str(number).isdecimal() or int(number) == 0:
         raise VctError(f"{path}: {number!r} must be a whole number above 0.")
-    if organ not in LABEL_OF:
+    if not isinstance(organ, str) or organ not in LABEL_OF:
         near = difflib.get_close_matches(str(organ), LABEL_OF, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise VctError(f"{path}: {number}: vct knows no organ {organ!r}{hint}")

@@ -75,18 +75,20 @@ def nifti_image(path: Path, quantity: Quantity) -> NiftiImage:
     Raises
     ------
     ScanError
-        If it is no NIfTI, not three-dimensional, oblique, without orientation, or
-        shorter than its header says.
+        If it is no NIfTI, not three-dimensional, in color, oblique, without
+        orientation, or shorter than its header says.
     """
     image = _load(path)
     shape = image.shape
     if len(shape) > 3 and all(n == 1 for n in shape[3:]):
         shape = shape[:3]
-    if len(shape) != 3:
+    if len(shape) != 3 or min(shape) < 1:
         raise ScanError(f"{path.name}: shape {image.shape}, not a volume")
+    if image.get_data_dtype().kind not in "iuf":
+        raise ScanError(f"{path.name}: its voxels are no real numbers (colors?)")
     if not int(image.header["qform_code"]) and not int(image.header["sform_code"]):
         raise ScanError(f"{path.name}: neither qform nor sform says how it lies")
-    unit = image.header.get_xyzt_units()[0]
+    unit = _unit_of_length(image)
     if unit not in ("mm", "unknown"):
         raise ScanError(f"{path.name}: its unit of length is {unit}, not mm")
     try:
@@ -106,10 +108,15 @@ def _load(path: Path) -> Any:
         ) from error
     try:
         return nibabel.load(path)
-    except (OSError, EOFError, ValueError, zlib.error) as error:
+    except Exception as error:  # a damaged header raises whatever it likes
         raise ScanError(f"{path.name} is no NIfTI file ({error})") from error
-    except nibabel.filebasedimages.ImageFileError as error:
-        raise ScanError(f"{path.name} is no NIfTI file ({error})") from error
+
+
+def _unit_of_length(image: Any) -> str:
+    try:
+        return str(image.header.get_xyzt_units()[0])
+    except KeyError:
+        return f"of code {int(image.header['xyzt_units']) % 8}"
 
 
 def _turn(

@@ -288,12 +288,15 @@ def remove_study(path: Path, name: str) -> None:
 
 
 def read_row(path: Path, name: str) -> dict[str, Any] | None:
-    """Index row of a study that is complete; None if it is not there."""
+    """Index row of a study that is complete; None if it is not there, or damaged."""
     file = study_folder(path, name) / "study.json"
     if not file.is_file():
         return None
-    written = json.loads(file.read_text())
-    return {column: written[column] for column in INDEX}
+    try:
+        written = json.loads(file.read_text())
+        return {column: written[column] for column in INDEX}
+    except (ValueError, TypeError, KeyError):  # cut off, as when the power fails
+        return None
 
 
 def write_index(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -110,17 +110,16 @@ class Survey:
         return len(self._dicom_studies) + len(found.nifti) + len(found.nnunet)
 
     def __iter__(self) -> Iterator[StudyReport]:
-        taken: dict[tuple[str, str], Path] = {}
+        taken: dict[tuple[str, str], StudyReport] = {}
         for report in self._reports():
             report = self._decided(report)
             study = report.study
             if study is not None:
                 key = _key(report)
                 if key in taken:
-                    why = f"the same study is read from {taken[key]}"
-                    report = _left_out(report, why)
+                    report = _left_out(report, _why_taken(report, taken[key]))
                 else:
-                    taken[key] = report.path
+                    taken[key] = report
             yield report
 
     def _reports(self) -> Iterator[StudyReport]:
@@ -216,6 +215,17 @@ def _line_with_voxels(line: SeriesLine) -> tuple[SeriesLine, str | None]:
         low, middle, high = inside.min(), np.median(inside), inside.max()
         range_told = f"SUV above 0: {low:.4f}, median {middle:.4f}, to {high:.4f}"
     return replace(line, what=f"{line.what}; {range_told}"), None
+
+
+def _why_taken(report: StudyReport, first: StudyReport) -> str:
+    """Why a study whose subject and name are those of another is not read."""
+    if report.layout == first.layout == "dicom":  # which Study Instance UID tells apart
+        return (
+            f"another study of {report.study_id} is read from {first.path}, and "
+            "studies of a subject are told apart by their folders' names: rename one "
+            "folder"
+        )
+    return f"the same study is read from {first.path}"
 
 
 def _left_out(report: StudyReport, reason: str) -> StudyReport:

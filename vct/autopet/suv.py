@@ -79,7 +79,7 @@ def suv_scaling(header: PetHeader) -> SuvScaling:
     _check_attenuation(header)
     try:
         return _by_units(header)
-    except OverflowError as error:
+    except (OverflowError, ZeroDivisionError) as error:
         raise SuvError(
             f"a time or a number of the header is absurd ({error})"
         ) from error

@@ -5,9 +5,10 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -23,7 +24,8 @@ def architecture_from(kind: type[Architecture], values: dict[str, Any]) -> Archi
     Raises
     ------
     ModelError
-        If a key is not one of the architecture's.
+        If a key is not one of the architecture's, a value is of another kind, or
+        values do not fit one another.
     """
     known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     unknown = sorted(set(values) - known)
@@ -32,9 +34,17 @@ def architecture_from(kind: type[Architecture], values: dict[str, Any]) -> Archi
             f"architecture key {unknown[0]!r} is unknown to {kind.__name__}; "
             f"it knows {', '.join(sorted(known))}"
         )
-    return kind(
-        **{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-    )
+    kinds = get_type_hints(kind)
+    return kind(**{key: _of_kind(kinds[key], key, v) for key, v in values.items()})
+
+
+def _of_kind(kind: Any, key: str, value: Any) -> Any:
+    """A value of YAML or JSON as its field holds it."""
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        words = error.errors()[0]["msg"]
+        raise ModelError(f"architecture.{key} is {value!r}: {words}") from None
 
 
 def save_stage(stage: nn.Module, path: Path) -> None:

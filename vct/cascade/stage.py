@@ -19,6 +19,7 @@ from vct.diffusion.precondition import denoise
 from vct.diffusion.sample import Solver, sample
 from vct.diffusion.tokens import from_tokens, position_maps, to_tokens
 from vct.diffusion.unet import TokenUNet
+from vct.errors import ModelError
 
 SIGMA_DATA = 1.0  # both stages diffuse residuals scaled to unit SD
 BASE_VOLUMES = 5  # it sees noisy CT and PET, the template's CT and PET, coverage
@@ -41,6 +42,36 @@ class BaseArchitecture:
     conditional_start: bool = False  # the modes start as the demographics foretell
     innovations: bool = False  # sampling adds them; set by vct.training.calibrate_base
 
+    def __post_init__(self) -> None:
+        """Refuse what makes no network: ``ModelError``."""
+        least = min(self.patch, self.template_factor, self.modes_factor)
+        stride = _stride(self.patch, self.channels, self.blocks)
+        shape, of_modes = list(self.shape), self.modes_factor
+        _check(least >= 1, "patch, template_factor and modes_factor are at least 1")
+        _check(
+            not any(n % stride for n in shape),
+            f"shape {shape}: patch {self.patch} and {len(self.channels)} levels need "
+            f"multiples of {stride}",
+        )
+        _check(
+            not any(n % self.template_factor for n in shape),
+            f"template_factor {self.template_factor} does not divide the shape {shape}",
+        )
+        _check(
+            not self.modes
+            or not (of_modes % self.patch or any(n % of_modes for n in shape)),
+            f"modes_factor {of_modes} must be a multiple of patch {self.patch} and "
+            f"divide the shape {shape}",
+        )
+        _check(
+            bool(self.modes) or not self.conditional_start,
+            "conditional_start needs modes: it says where they start",
+        )
+        _check(
+            not self.innovations or not any(n % BLOCK for n in shape),
+            f"innovations need a shape that {BLOCK} divides, got {shape}",
+        )
+
 
 @dataclass(frozen=True)
 class SuperResolutionArchitecture:
@@ -52,6 +83,29 @@ class SuperResolutionArchitecture:
     blocks: tuple[int, ...] = (2, 1)
     gated: bool = True
     coverage: bool = False  # sees which coarse voxels a scan covers, as the base does
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no network: ``ModelError``."""
+        _check(
+            self.factor >= 1 and self.patch >= 1 and not self.patch % self.factor,
+            f"patch {self.patch} must be a multiple of factor {self.factor}",
+        )
+        _stride(self.patch, self.channels, self.blocks)
+
+
+def _stride(patch: int, channels: tuple[int, ...], blocks: tuple[int, ...]) -> int:
+    """Voxels of a token of the lowest level, along each axis."""
+    _check(
+        len(channels) == len(blocks) > 0 and min(channels) > 0,
+        f"channels {list(channels)} and blocks {list(blocks)} must be a number for "
+        "each level",
+    )
+    return patch * 2 ** (len(channels) - 1)
+
+
+def _check(fine: bool, words: str) -> None:
+    if not fine:
+        raise ModelError(f"architecture.{words}")
 
 
 class BaseStage(nn.Module):
@@ -174,31 +228,17 @@ class BaseStage(nn.Module):
 def _conditional_start(architecture: BaseArchitecture) -> ConditionalStart | None:
     if not architecture.conditional_start:
         return None
-    if not architecture.modes:
-        raise ValueError("conditional_start needs modes: it says where they start")
     return ConditionalStart(architecture.modes)
 
 
 def _innovations(architecture: BaseArchitecture) -> Innovations | None:
-    if not architecture.innovations:
-        return None
-    if any(n % BLOCK for n in architecture.shape):
-        raise ValueError(
-            f"innovations need a base grid that {BLOCK} divides, got "
-            f"{architecture.shape}"
-        )
-    return Innovations()
+    return Innovations() if architecture.innovations else None
 
 
 def _modes(architecture: BaseArchitecture) -> Modes | None:
     if not architecture.modes:
         return None
     factor = architecture.modes_factor
-    if factor % architecture.patch or any(n % factor for n in architecture.shape):
-        raise ValueError(
-            f"modes_factor {factor} must be a multiple of patch {architecture.patch} "
-            f"and divide the base grid {architecture.shape}"
-        )
     k, j, i = (n // factor for n in architecture.shape)
     return Modes(architecture.modes, (k, j, i), factor)
 
@@ -214,8 +254,6 @@ class SuperResolutionStage(nn.Module):
         super().__init__()
         self.architecture = architecture
         patch, factor = architecture.patch, architecture.factor
-        if patch % factor:
-            raise ValueError(f"patch {patch} must be a multiple of factor {factor}")
         coarse_patch = patch // factor
         self.register_buffer("residual_sd", torch.ones(2))
         self.register_buffer("coarse_sd", torch.ones(2))

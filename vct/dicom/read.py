@@ -7,7 +7,6 @@ from typing import Any, Literal
 import numpy as np
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 
 from vct.errors import CohortError
 from vct.grid import Grid
@@ -65,14 +64,14 @@ def _read(file: Path) -> Dataset:
     try:
         ds = dcmread(file)
         complete = ds.pixel_array.shape == (ds.Rows, ds.Columns)
-    except (InvalidDicomError, EOFError, ValueError, AttributeError, OSError) as error:
+        missing = [keyword for keyword in _NEEDED if ds.get(keyword) in (None, "")]
+    except Exception as error:  # a damaged file raises whatever it likes
         raise CohortError(
             f"{file} is truncated or no DICOM image ({error}). Remove the subject's "
             "folder and run the same build again."
         ) from error
     if not complete:
         raise CohortError(f"{file} is not a single slice, as CT and PET here are.")
-    missing = [keyword for keyword in _NEEDED if ds.get(keyword) in (None, "")]
     if missing:
         raise CohortError(
             f"{file} lacks {', '.join(missing)}: not a CT or PET slice of a cohort."

@@ -1,6 +1,7 @@
 """Modules that all instances of a subject share: patient, study, trial, equipment."""
 
-from datetime import timedelta
+import math
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from pydicom.dataset import Dataset
@@ -89,14 +90,41 @@ def study_dataset(subject: "Subject", study: StudyContext, uids: StudyUids) -> D
     return ds
 
 
+def birth_date(age_years: float, day: date) -> date:
+    """Day on which one was born who is so old on a given day.
+
+    Years completed since then are those of ``age_years``; its fraction is the share of
+    days from one birthday to the next.
+
+    Examples
+    --------
+    >>> birth_date(54.0, date(2026, 1, 1)), birth_date(54.99, date(2026, 1, 1))
+    (datetime.date(1972, 1, 1), datetime.date(1971, 1, 5))
+    """
+    years = math.floor(age_years)
+    birthday, before = (_years_before(day, n) for n in (years, years + 1))
+    return birthday - timedelta(
+        days=math.floor((age_years - years) * (birthday - before).days)
+    )
+
+
+def _years_before(day: date, years: int) -> date:
+    """The same day so many years before; February 28 where there was no 29th."""
+    year = day.year - years
+    try:
+        return day.replace(year=year)
+    except ValueError:
+        return day.replace(year=year, day=28)
+
+
 def _add_patient(ds: Dataset, subject: "Subject", study: StudyContext) -> None:
     ds.PatientName = patient_name(subject.subject_id)
     ds.PatientID = patient_id(study.cohort, subject.subject_id)
     ds.IssuerOfPatientID = "VCT"
-    born = study.start - timedelta(days=round(subject.age_years * 365.2425))
+    born = birth_date(subject.age_years, study.start.date())
     ds.PatientBirthDate = born.strftime("%Y%m%d")
     ds.PatientSex = subject.sex
-    ds.PatientAge = f"{int(subject.age_years):03d}Y"
+    ds.PatientAge = f"{math.floor(subject.age_years):03d}Y"
     ds.PatientSize = decimal_string(round(float(subject.height_m), 4))
     ds.PatientWeight = decimal_string(written_weight_kg(subject))
 

@@ -13,6 +13,7 @@ from vct.errors import ModelError
 # Tokens whose classes are told apart at once: what fits a CPU's cache; a GPU takes all.
 _CPU_TOKENS = 2048
 NORM_GROUPS = 8  # of channels, by which every layer is normalized
+_STRIDE = 16  # tokens of the coarsest layer, along each axis
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,30 @@ class SegmenterArchitecture:
     organs: tuple[str, ...] = ORGAN_NAMES
     logit_offsets: tuple[float, ...] = ()
     error_per_doubt: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no network: ``ModelError``."""
+        widths = self.features
+        six = len(widths) == 6 and not any(n < 1 or n % NORM_GROUPS for n in widths)
+        if self.patch < 1 or not six:
+            raise ModelError(
+                f"architecture: patch {self.patch} must be at least 1, and features "
+                f"{list(widths)} six multiples of {NORM_GROUPS}"
+            )
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Refuse volumes that the network cannot halve four times.
+
+        Raises
+        ------
+        ModelError
+            If ``patch`` does not divide them, or leaves fewer than 16 tokens.
+        """
+        if any(n % self.patch or n // self.patch < _STRIDE for n in shape):
+            raise ModelError(
+                f"architecture.patch {self.patch} must divide the volume {list(shape)} "
+                f"into {_STRIDE} tokens or more along each axis"
+            )
 
     @property
     def organ_list(self) -> OrganList:

@@ -4,6 +4,7 @@ Each subject is a function of (seed, index), written to its own file and renamed
 complete, so that rendering resumes where it stopped and workers never meet.
 """
 
+import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -18,7 +19,9 @@ from torch import Tensor
 from vct.anatomy import ORGANS
 from vct.cascade.condition import condition_vector
 from vct.cascade.encode import encode
-from vct.grid import Grid, whole_body_grid
+from vct.errors import SpecError
+from vct.grid import FIELD_OF_VIEW_MM, Grid, whole_body_grid
+from vct.manifest import written_once
 from vct.phantom.population import draw_anatomy
 from vct.phantom.render import render
 from vct.phantom.structures import to_organs
@@ -29,6 +32,7 @@ from vct.training.people import Person, draw_person
 # Written in this order: the last one says complete. Labels of a shorter organ list are
 # not found, so that they are rendered anew instead of being read wrongly.
 PARTS = ("encoded", f"labels{len(ORGANS)}")
+_RECORD = "phantoms.json"
 
 
 class Images(Protocol):
@@ -88,8 +92,14 @@ def build_cache(
     """Render what is missing of the training and held-out phantoms.
 
     ``share`` (rank, world) is this process's part of the work among several.
+
+    Raises
+    ------
+    SpecError
+        If the folder holds phantoms of another seed or spacing.
     """
     data.folder.mkdir(parents=True, exist_ok=True)
+    check_folder(data)
     rank, world = share
     held_out = range(data.subjects, data.subjects + data.held_out)
     wanted = [*([] if held_out_only else data.training), *held_out][rank::world]
@@ -104,6 +114,31 @@ def build_cache(
             with ProcessPoolExecutor(len(jobs), mp_context=context) as pool:
                 list(pool.map(_render_chunk, jobs))
     return PhantomCache(data)
+
+
+def check_folder(data: PhantomData) -> None:
+    """Refuse phantoms whose people or voxels are not the config's.
+
+    Of a folder without a record, from an earlier vct, only the voxels can be told.
+    """
+    wanted = {"seed": data.seed, "spacing_mm": data.spacing_mm}
+    record = data.folder / _RECORD
+    first = next(data.folder.glob(f"*.{PARTS[0]}.npy"), None)
+    if first is None:
+        written_once(record, lambda path: path.write_text(json.dumps(wanted)))
+    there = wanted
+    if record.exists():
+        there = json.loads(record.read_text())
+    elif first is not None:
+        slices = np.load(first, mmap_mode="r").shape[1]
+        if slices != whole_body_grid(data.spacing_mm).shape[0]:
+            there = {**wanted, "spacing_mm": FIELD_OF_VIEW_MM[0] / slices}
+    if there != wanted:
+        raise SpecError(
+            f"{data.folder} holds phantoms of seed {there['seed']} and "
+            f"{there['spacing_mm']:g} mm, and the config asks for seed {data.seed} and "
+            f"{data.spacing_mm:g} mm. Name another data.folder, or remove this one."
+        )
 
 
 def _render_chunk(job: tuple[PhantomData, list[int], str]) -> None:

@@ -38,6 +38,7 @@ from vct.errors import SpecError
 from vct.seeds import torch_seed
 from vct.training.cache import Images, build_cache
 from vct.training.coarse import factor_to
+from vct.training.command_line import told_in_one_line
 from vct.training.config import PhantomData, PreparedData, load_config
 from vct.training.prepared import PreparedCache
 
@@ -176,6 +177,7 @@ def _add(
     )
 
 
+@told_in_one_line
 def main() -> None:
     """Command line of this module: rewrites the weights file."""
     parser = argparse.ArgumentParser(description="Calibrate a trained base stage.")

@@ -28,6 +28,7 @@ from vct.cascade.instrument import read_segmenter
 from vct.diffusion.unet import channels_last
 from vct.segment.network import Segmenter
 from vct.training.cache import PhantomCache, build_cache
+from vct.training.command_line import told_in_one_line
 from vct.training.config import load_config
 from vct.training.segmenter import calibration_phantoms
 
@@ -146,6 +147,7 @@ def calibrated(
     return segmenter
 
 
+@told_in_one_line
 def main() -> None:
     """Command line of this module: rewrites the weights file."""
     parser = argparse.ArgumentParser(description="Calibrate a trained segmenter.")

@@ -205,7 +205,7 @@ def find_config(name: str | Path) -> Path:
         If it is neither.
     """
     path = Path(name)
-    if path.suffix or len(path.parts) > 1 or path.exists():
+    if path.suffix or len(path.parts) > 1 or path.is_file():
         return path
     preset = CONFIGS / f"{name}.yaml"
     if preset.is_file():
@@ -231,7 +231,7 @@ def load_config(
     Raises
     ------
     SpecError
-        If the file is missing, no YAML, or not a training of ``stage``.
+        If the file is missing, unreadable, no YAML, or not a training of ``stage``.
     """
     try:
         values = YAML(typ="safe", pure=True).load(path.read_text())
@@ -240,6 +240,8 @@ def load_config(
         config = TrainingConfig.model_validate(values)
     except FileNotFoundError:
         raise SpecError(f"{path}: there is no such training config") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: cannot be read ({error})") from None
     except YAMLError as error:
         raise SpecError(f"{path}: not YAML: {error}") from None
     except ValidationError as error:

@@ -30,6 +30,7 @@ from vct.segment.rows import IN_FIELD, OK, OrganMeasurement, organ_rows
 from vct.training.agreement.reading import need_segmenter
 from vct.training.cache import PhantomCache, build_cache, person_of
 from vct.training.card import write_card
+from vct.training.command_line import told_in_one_line
 from vct.training.config import load_config
 from vct.training.passed import passed_through
 
@@ -239,6 +240,7 @@ def remeasure(model: Path, cache: PhantomCache, *, device: str) -> None:
     write_card(card, model)
 
 
+@told_in_one_line
 def main() -> None:
     """Command line of this module: rewrites the card's metrics."""
     parser = argparse.ArgumentParser(description="Measure a model's segmenter anew.")

@@ -14,16 +14,11 @@ from torch.nn.parallel import DistributedDataParallel
 
 from vct.cascade.checkpoint import holds_stage, save_stage
 from vct.diffusion.ema import Ema
-from vct.errors import SpecError
-from vct.training.config import (
-    CHANGEABLE,
-    Optimization,
-    TrainingConfig,
-    told_apart,
-)
+from vct.training.config import Optimization, TrainingConfig
 from vct.training.draws import Draws
 from vct.training.optimizer import optimizers_of
 from vct.training.parallel import Place, agree, leave
+from vct.training.resuming import CHECKPOINT, begun_as, samples_a_step
 from vct.training.schedule import RunState, Schedule
 from vct.training.stats import Log, Stats
 from vct.training.stopping import TrainingStopped, stop_request
@@ -68,12 +63,11 @@ def train_loop(
     """Train until the samples or the minutes are used up; export averaged weights.
 
     Writes ``stats.jsonl``, ``checkpoint.pt`` (training state), ``samples-*.png`` and
-    ``<stage>.safetensors`` (EMA) under ``out``, which all processes must see.
+    ``<stage>.safetensors`` (EMA) under ``out``, which all processes must see. A
+    checkpoint that it goes on from is one of this config: see ``changes_since``.
 
     Raises
     ------
-    SpecError
-        If it would go on from a checkpoint of another config.
     VctError
         If the loss is no number; the checkpoint is then the one before.
     TrainingStopped
@@ -81,10 +75,8 @@ def train_loop(
     """
     run = _Run(task, config, out, place=place)
     if resume and run.checkpoint.exists():
-        changes = run.load()
+        run.load()
         log(f"resumed at {run.state.samples} samples, {run.state.minutes:.1f} minutes")
-        for change in changes:
-            log(f"note: {change}")
     with stop_request() as request:
         run.start(max_minutes, log)
         while True:
@@ -119,13 +111,9 @@ class _Run:
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizers = optimizers_of(task.stage, how)
         out.mkdir(parents=True, exist_ok=True)
-        self.checkpoint = out / "checkpoint.pt"
+        self.checkpoint = out / CHECKPOINT
         self._sums: Tensor | None = None
-        self.samples_a_step = how.batch_size * how.accumulate * place.world
-        self.told_apart = {
-            **told_apart(config),
-            "samples of a step": self.samples_a_step,
-        }
+        self.samples_a_step = samples_a_step(config, place)
 
     def start(self, max_minutes: float | None, log: Log) -> None:
         """Start the clock, the log, and the processes' common work."""
@@ -226,23 +214,17 @@ class _Run:
                 "ema_steps": self.ema.steps,
                 "optimizers": [o.state_dict() for o in self.optimizers],
                 "stats": sums,
-                "config": self.told_apart,
+                "config": begun_as(self.config, self.place),
             },
             partial,
         )
         partial.rename(self.checkpoint)
 
-    def load(self) -> list[str]:
-        """Go on where the checkpoint stands; returns what has changed since."""
+    def load(self) -> None:
+        """Go on where the checkpoint stands."""
         saved = torch.load(
             self.checkpoint, map_location=self.place.device, weights_only=True
         )
-        if "optimizers" not in saved:
-            raise SpecError(
-                f"{self.checkpoint} is of an earlier version of vct, whose optimizer's "
-                "state this one cannot read. Finish it there, or name another folder."
-            )
-        changes = self._check_config(saved.get("config", {}))
         for name in vars(self.state):
             setattr(self.state, name, saved[name])
         self.task.stage.load_state_dict(saved["stage"])
@@ -251,23 +233,6 @@ class _Run:
         for optimizer, state in zip(self.optimizers, saved["optimizers"], strict=True):
             optimizer.load_state_dict(state)
         self._sums = saved.get("stats")
-        return changes
-
-    def _check_config(self, before: dict[str, Any]) -> list[str]:
-        """Refuse to go on as something else; returns what may change and has."""
-        now = self.told_apart
-        other = {
-            name: f"{name} was {value}, now {now.get(name)}"
-            for name, value in before.items()
-            if now.get(name) != value
-        }
-        refused = [words for name, words in other.items() if name not in CHANGEABLE]
-        if refused:
-            raise SpecError(
-                f"{self.checkpoint} was trained with another config: "
-                f"{'; '.join(refused)}. Go on with the same, or name another folder."
-            )
-        return list(other.values())
 
 
 def _autocast(how: Optimization, device: str) -> Any:

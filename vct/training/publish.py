@@ -19,6 +19,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from vct.cascade import Cascade
@@ -38,6 +39,7 @@ from vct.training.card import (
     training_of,
     write_card,
 )
+from vct.training.command_line import told_in_one_line
 from vct.training.config import CONFIGS, PreparedData, StageName, load_config
 from vct.training.evaluate import held_out_metrics
 
@@ -60,6 +62,8 @@ def publish(
     told: Callable[[str], None] = print,
 ) -> ModelCard:
     """Assemble a model folder; measure a segmenter of ours on held-out phantoms.
+
+    It is assembled beside its place: a model that is there stays whole until then.
 
     Parameters
     ----------
@@ -93,46 +97,49 @@ def publish(
         If a run is incomplete, a model of patients has no licence, or the parts do not
         fit one another.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    # As deep as ``out``: what is shared has the same relative path from both.
+    with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as beside:
+        draft = Path(beside)
 
-    def finished(stage: StageName) -> FinishedStage:
-        name = names.get(stage, SEGMENTER)
-        return _finished(stage, runs, name, configs, out, share)
+        def finished(stage: StageName) -> FinishedStage:
+            name = names.get(stage, SEGMENTER)
+            return _finished(stage, runs, name, configs, draft, share)
 
-    base, superres = finished("base"), finished("superres")
-    stages = [base, superres]
-    patients = any(isinstance(s.config.data, PreparedData) for s in stages)
-    if patients and "segmenter" not in names:
-        segmenter = _taken_segmenter(find_model(segmenter_of), out)
-    else:
-        stages.append(finished("segmenter"))
-        segmenter = _own_segmenter(stages[-1])
-    if patients:
-        segmenter["validation"] = UNVALIDATED + _elsewhere(superres)
-    said = {"machine": device_name, "notes": notes, "licence": licence}
-    card = card_of(out, base, superres, segmenter, **said)  # type: ignore[arg-type]
-    _check_spacing(card)
-    card["training"] |= {stage.name: training_of(stage) for stage in stages}
-    cascade = _loaded(card, out, device)
-    if not patients:
-        phantoms = superres.config.phantoms
-        cache = build_cache(phantoms, device=device, held_out_only=True)
-        card["metrics"] = held_out_metrics(cascade, cache)
-        write_card(card, out)
-    for stage in stages:
-        if not _calibrated(stage, out):
-            told(_uncalibrated(stage))
+        base, superres = finished("base"), finished("superres")
+        stages = [base, superres]
+        patients = any(isinstance(s.config.data, PreparedData) for s in stages)
+        if patients and "segmenter" not in names:
+            segmenter = _taken_segmenter(find_model(segmenter_of), draft)
+        else:
+            stages.append(finished("segmenter"))
+            segmenter = _own_segmenter(stages[-1])
+        if patients:
+            segmenter["validation"] = UNVALIDATED + _elsewhere(superres)
+        said = {"machine": device_name, "notes": notes, "licence": licence}
+        card = card_of(draft, base, superres, segmenter, **said)  # type: ignore[arg-type]
+        card["name"] = out.name
+        _check_spacing(card)
+        card["training"] |= {stage.name: training_of(stage) for stage in stages}
+        write_card(card, draft)
+        cascade = Cascade.load(load_card(draft), device=device)
+        if not patients:
+            phantoms = superres.config.phantoms
+            cache = build_cache(phantoms, device=device, held_out_only=True)
+            card["metrics"] = held_out_metrics(cascade, cache)
+            write_card(card, draft)
+        uncalibrated = [stage for stage in stages if not _calibrated(stage, draft)]
+        _put_in_place(draft, out)
+    for stage in uncalibrated:
+        told(_uncalibrated(stage))
     return load_card(out)
 
 
-def _loaded(card: dict[str, Any], out: Path, device: str) -> Cascade:
-    """The model, whose card stays only if it can be loaded."""
-    write_card(card, out)
-    try:
-        return Cascade.load(load_card(out), device=device)
-    except ModelError:
-        (out / CARD_NAME).unlink()
-        raise
+def _put_in_place(draft: Path, out: Path) -> None:
+    """Move a whole model to where another may be, its card last."""
+    out.mkdir(exist_ok=True)
+    for path in sorted(draft.iterdir(), key=lambda path: path.name == CARD_NAME):
+        path.replace(out / path.name)
 
 
 _CALIBRATIONS = {
@@ -226,6 +233,7 @@ def _taken_segmenter(model: ModelCard, out: Path) -> dict[str, Any]:
     }
 
 
+@told_in_one_line
 def main() -> None:
     """Command line of this module."""
     parser = argparse.ArgumentParser(description="Runs to a model folder.")

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
+from vct.errors import SpecError, VctError
 from vct.training.config import PreparedData, StageName, TrainingConfig, load_config
 
 if TYPE_CHECKING:
@@ -45,25 +47,33 @@ def train(
     Raises
     ------
     SpecError
-        If the config is not a training of this stage, or the run began with another.
+        If the config is not a training of this stage, names weights that are not
+        there, says no end, or if the run began with another config.
     VctError
-        If the loss is no number.
+        If the folder cannot be written, or the loss is no number.
     TrainingStopped
         If SIGTERM or Ctrl-C came; the same call then goes on.
     """
     settings = load_config(config, stage, data=data)
     if stage == "segmenter":
         _ = settings.phantoms  # refused before anything is read
+    _check_weights(settings)
 
     import torch
 
     from vct.training.loop import train_loop
     from vct.training.parallel import join
+    from vct.training.resuming import changes_since
+    from vct.training.schedule import RunState, Schedule
 
+    _ = Schedule(settings.optimization, max_minutes, RunState())  # has it an end?
+    _check_writable(out)
     torch.manual_seed(settings.optimization.seed)
     torch.backends.cudnn.benchmark = True  # shapes never change within a run
     place = join(device)
     said: Log = log if place.rank == 0 else (lambda _: None)
+    for change in changes_since(out, settings, place) if resume else ():
+        said(f"note: {change}")
     train_loop(
         _task(settings, out, place, said),
         settings,
@@ -74,6 +84,34 @@ def train(
         max_minutes=max_minutes,
     )
     return out / f"{stage}.safetensors"
+
+
+def _check_weights(settings: TrainingConfig) -> None:
+    """Refuse weights that are not there, before hours of work for them."""
+    used = {"initial_weights": settings.initial_weights}
+    if settings.base_pass_share:
+        used["base_weights"] = settings.base_weights
+        used["superres_weights"] = settings.superres_weights
+    for name, path in used.items():
+        if path is not None and not path.is_file():
+            raise SpecError(
+                f"{name}: {path} is missing. Train that stage first, or name where its "
+                "weights are; paths count from the folder where you type."
+            )
+
+
+def _check_writable(out: Path) -> None:
+    """Refuse a folder that can hold no file, before hours of work for it."""
+    path = out.absolute()
+    there = next(place for place in (path, *path.parents) if place.exists())
+    try:
+        with TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise VctError(
+            f"{out}: cannot be written ({error.strerror or error}). Name another "
+            "folder with -o."
+        ) from error
 
 
 def _task(settings: TrainingConfig, out: Path, place: "Place", log: "Log") -> "Task":

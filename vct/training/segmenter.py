@@ -43,6 +43,7 @@ class SegmenterTask:
     ) -> None:
         self.config, self.cache, self.device = config, cache, device
         architecture = architecture_from(SegmenterArchitecture, config.architecture)
+        architecture.check_shape(cache.grid.shape)
         self.stage = Segmenter(replace(architecture, organs=CURRENT_LIST.names))
         self.stage.to(device)
         if config.initial_weights:

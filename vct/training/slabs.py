@@ -117,6 +117,11 @@ class FineVolumes:
                 f"patch_slices {length} must be a multiple of {step}, which the "
                 f"architecture's patch and levels make, and at most {total}"
             )
+        if any(n % step for n in self.images.grid.shape):
+            raise SpecError(
+                f"architecture: patch and levels need grids of multiples of {step}, "
+                f"and the data's is {list(self.images.grid.shape)}"
+            )
         every = range(0, total - length + 1, step)
         if self.coverage is None:
             return [list(every)] * len(self.condition)

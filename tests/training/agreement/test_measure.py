@@ -115,6 +115,12 @@ def test_a_cache_of_another_grid_is_refused(data: PhantomData, tmp_path: Path) -
         measure(tiny_cascade(), tmp_path, Plan(SIZES, cache=fine))
 
 
+def test_a_cache_of_another_seed_is_refused(data: PhantomData, tmp_path: Path) -> None:
+    plan = Plan(SIZES, seed=4, cache=data.model_copy(update={"seed": 2}))
+    with pytest.raises(SpecError, match=r"of seed 1 and 16 mm, and .* for seed 2"):
+        measure(tiny_cascade(), tmp_path, plan)
+
+
 def test_more_than_the_cache_holds_is_refused(
     data: PhantomData, tmp_path: Path
 ) -> None:

@@ -1,6 +1,5 @@
 """``python -m vct.training.ablation``: the table of what every choice buys."""
 
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,7 +7,6 @@ from typing import Annotated, Literal
 import torch
 import typer
 
-from vct.errors import VctError
 from vct.training.ablation.base import run_base
 from vct.training.ablation.superres import run_superres
 from vct.training.ablation.table import Table
@@ -20,6 +18,7 @@ from vct.training.ablation.variants import (
     superres_rows,
 )
 from vct.training.cache import build_cache
+from vct.training.command_line import told_in_one_line
 from vct.training.config import PhantomData
 
 
@@ -99,13 +98,10 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
+@told_in_one_line
 def main() -> None:
     """Run, and tell what is wrong in one line."""
-    try:
-        typer.run(ablation)
-    except VctError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    typer.run(ablation)
 
 
 if __name__ == "__main__":

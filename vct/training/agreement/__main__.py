@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from vct.training.command_line import told_in_one_line
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
 
@@ -152,5 +154,11 @@ def compare(
     typer.echo(write_report(measured, out, phantoms=phantoms, pooled=pooled))
 
 
-if __name__ == "__main__":
+@told_in_one_line
+def main() -> None:
+    """Run, and tell what is wrong in one line."""
     app()
+
+
+if __name__ == "__main__":
+    main()

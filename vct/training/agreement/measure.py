@@ -34,7 +34,7 @@ from vct.training.agreement.sources import (
     Source,
     rendering_pool,
 )
-from vct.training.cache import PhantomCache, person_of
+from vct.training.cache import PhantomCache, check_folder, person_of
 from vct.training.config import PhantomData
 
 Log = Callable[[str], None]
@@ -132,7 +132,7 @@ def measure(
         If the model has no segmenter, or the cache another grid than the model.
     SpecError
         If ``out`` holds chunks of another seed, model or population, or the cache
-        fewer phantoms than are asked for.
+        phantoms of another seed, or fewer than are asked for.
     """
     _check(cascade, plan)
     out.mkdir(parents=True, exist_ok=True)
@@ -245,6 +245,8 @@ def _check(cascade: Cascade, plan: Plan) -> None:
             f"the cache holds {plan.cache.spacing_mm:g} mm phantoms, the model makes "
             f"{spacing:g} mm images; name a cache of the model's grid"
         )
+    if plan.cache and plan.cache.folder.is_dir():
+        check_folder(plan.cache)
 
 
 def _check_cache(plan: Plan) -> None:
