@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,10 +30,23 @@ def test_a_model_folder_is_found_and_in_order(folder: Path) -> None:
     assert [c.name for c in list_models(folder.parent)] == ["tiny"]
 
 
-def test_the_hash_of_a_model_is_that_of_its_files(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("change", "is_another"),
+    [
+        ({"files": {"base.safetensors": "0" * 64}}, True),
+        ({"base": {"file": "base.safetensors", "sampler": {"steps": 3}}}, True),
+        ({"superres": {"file": "superres.safetensors", "augmentation": 0.3}}, True),
+        ({"trained_on": "Somebody else."}, True),
+        ({"metrics": {"seconds_per_subject": 1.0}}, False),
+        ({"training": {"machine": "an abacus"}}, False),
+        ({"folder": Path("elsewhere")}, False),
+    ],
+)
+def test_the_hash_of_a_model_is_of_what_decides_its_images(
+    folder: Path, change: dict[str, Any], is_another: bool
+) -> None:
     card = find_model(folder)
-    changed = {**card.files, "base.safetensors": "0" * 64}
-    assert card.sha256 != card.model_copy(update={"files": changed}).sha256
+    assert (card.sha256 != card.model_copy(update=change).sha256) == is_another
 
 
 def test_truncated_weights_are_refused(folder: Path) -> None:

@@ -5,6 +5,7 @@ what the model was trained on and what may be asked of it.
 """
 
 import difflib
+import json
 import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -105,6 +106,12 @@ def _told(error: ValidationError, *where: str) -> list[str]:
 _Stage = Annotated[dict[str, Any], AfterValidator(_stage)]
 
 
+# Of a card, all that stands in a subject's files or makes their pixels.
+_DECIDING = {
+    "name", "version", "trained_on", "grid", "files", "base", "superres", "segmenter",
+}  # fmt: skip
+
+
 class ModelCard(_Part):
     """What ``card.yaml`` says."""
 
@@ -142,9 +149,9 @@ class ModelCard(_Part):
 
     @property
     def sha256(self) -> str:
-        """One hash of all files the card names: the identity of the weights."""
-        lines = [f"{digest}  {name}\n" for name, digest in sorted(self.files.items())]
-        return sha256_of_bytes("".join(lines).encode())
+        """One hash of all that decides what a subject's files hold."""
+        deciding = self.model_dump(mode="json", include=_DECIDING)
+        return sha256_of_bytes(json.dumps(deciding, sort_keys=True).encode())
 
     @property
     def instrument(self) -> str:
