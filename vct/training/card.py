@@ -24,7 +24,7 @@ PHANTOMS = (
     "used."
 )
 UNVALIDATED = "unvalidated: trained on digital phantoms, never tried on patients"
-VERSION = "0.5.0"
+VERSION = "0.5.1"
 # Steps: docs/explanation/ablation.md, "Steps of each stage"
 # Ends with the mean of what noise of level 0.2 leaves open: the fine stage sees its
 # input under noise nearly as strong, and a young network adds blotches below.
