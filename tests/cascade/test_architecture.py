@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from vct.cascade.architecture import BaseArchitecture, SuperResolutionArchitecture
 from vct.cascade.checkpoint import architecture_from
-from vct.cascade.stage import BaseArchitecture, SuperResolutionArchitecture
 from vct.errors import ModelError
 from vct.segment.network import SegmenterArchitecture
 

@@ -2,7 +2,8 @@
 
 import torch
 
-from vct.cascade.stage import SuperResolutionArchitecture, SuperResolutionStage
+from vct.cascade.architecture import SuperResolutionArchitecture
+from vct.cascade.stage import SuperResolutionStage
 from vct.cascade.tile import TilePlan, receptive_radius, run_tiled
 
 ARCHITECTURE = SuperResolutionArchitecture(

@@ -6,14 +6,10 @@ from pathlib import Path
 import torch
 from ruamel.yaml import YAML
 
+from vct.cascade.architecture import BaseArchitecture, SuperResolutionArchitecture
 from vct.cascade.cascade import Cascade, StageSampler
 from vct.cascade.checkpoint import save_stage
-from vct.cascade.stage import (
-    BaseArchitecture,
-    BaseStage,
-    SuperResolutionArchitecture,
-    SuperResolutionStage,
-)
+from vct.cascade.stage import BaseStage, SuperResolutionStage
 from vct.cascade.tile import TilePlan
 from vct.grid import Grid, whole_body_grid
 from vct.provenance import sha256_of_file

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from vct.cascade.architecture import BaseArchitecture, SuperResolutionArchitecture
 from vct.cascade.cascade import StageSampler
 from vct.cascade.resample import upsample
-from vct.cascade.stage import BaseArchitecture, BaseStage, SuperResolutionArchitecture
+from vct.cascade.stage import BaseStage
 from vct.diffusion.tokens import position_maps, to_tokens
 from vct.errors import SpecError
 from vct.grid import Grid

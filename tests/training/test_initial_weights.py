@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from tests.cascade.tiny import BASE
+from vct.cascade.architecture import BaseArchitecture
 from vct.cascade.checkpoint import save_stage
-from vct.cascade.stage import BaseArchitecture, BaseStage
+from vct.cascade.stage import BaseStage
 from vct.errors import ModelError
 from vct.training.base import load_initial
 

@@ -3,7 +3,8 @@
 import torch
 from torch import nn
 
-from vct.cascade.stage import BaseArchitecture, BaseStage
+from vct.cascade.architecture import BaseArchitecture
+from vct.cascade.stage import BaseStage
 from vct.diffusion.unet import channels_last
 from vct.training.config import Optimization
 from vct.training.optimizer import ConvolutionMuon, is_inner_kernel, optimizers_of

@@ -8,13 +8,9 @@ import torch
 from ruamel.yaml import YAML
 from torch import Tensor
 
+from vct.cascade.architecture import BaseArchitecture, SuperResolutionArchitecture
 from vct.cascade.checkpoint import architecture_from
-from vct.cascade.stage import (
-    BaseArchitecture,
-    BaseStage,
-    SuperResolutionArchitecture,
-    SuperResolutionStage,
-)
+from vct.cascade.stage import BaseStage, SuperResolutionStage
 from vct.errors import SpecError, VctError
 from vct.grid import Grid, whole_body_grid
 from vct.training import cache as cache_module

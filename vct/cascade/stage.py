@@ -1,15 +1,15 @@
 """The two stages: demographics to a coarse body, coarse body to a fine one."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from vct.cascade.architecture import BaseArchitecture, SuperResolutionArchitecture
 from vct.cascade.checkpoint import load_stage, read_architecture
 from vct.cascade.condition import CONDITION, template_features
 from vct.cascade.conditional_start import ConditionalStart
-from vct.cascade.innovations import BLOCK, Innovations
+from vct.cascade.innovations import Innovations
 from vct.cascade.modes import Modes
 from vct.cascade.resample import consistent, upsample
 from vct.cascade.template import Template
@@ -19,93 +19,11 @@ from vct.diffusion.precondition import denoise
 from vct.diffusion.sample import Solver, sample
 from vct.diffusion.tokens import from_tokens, position_maps, to_tokens
 from vct.diffusion.unet import TokenUNet
-from vct.errors import ModelError
 
 SIGMA_DATA = 1.0  # both stages diffuse residuals scaled to unit SD
 BASE_VOLUMES = 5  # it sees noisy CT and PET, the template's CT and PET, coverage
 _POSITION_MAPS = 3
 _COVERAGE = 1
-
-
-@dataclass(frozen=True)
-class BaseArchitecture:
-    """Everything that fixes the shapes of the base stage's weights."""
-
-    shape: tuple[int, int, int] = (144, 48, 64)
-    patch: int = 2
-    channels: tuple[int, ...] = (96, 192, 224)
-    blocks: tuple[int, ...] = (2, 2, 2)
-    template_factor: int = 2
-    modes: int = 0
-    modes_factor: int = 4
-    haar: bool = False  # tokens hold Haar coefficients of their voxels
-    conditional_start: bool = False  # the modes start as the demographics foretell
-    innovations: bool = False  # sampling adds them; set by vct.training.calibrate_base
-
-    def __post_init__(self) -> None:
-        """Refuse what makes no network: ``ModelError``."""
-        least = min(self.patch, self.template_factor, self.modes_factor)
-        stride = _stride(self.patch, self.channels, self.blocks)
-        shape, of_modes = list(self.shape), self.modes_factor
-        _check(least >= 1, "patch, template_factor and modes_factor are at least 1")
-        _check(
-            not any(n % stride for n in shape),
-            f"shape {shape}: patch {self.patch} and {len(self.channels)} levels need "
-            f"multiples of {stride}",
-        )
-        _check(
-            not any(n % self.template_factor for n in shape),
-            f"template_factor {self.template_factor} does not divide the shape {shape}",
-        )
-        _check(
-            not self.modes
-            or not (of_modes % self.patch or any(n % of_modes for n in shape)),
-            f"modes_factor {of_modes} must be a multiple of patch {self.patch} and "
-            f"divide the shape {shape}",
-        )
-        _check(
-            bool(self.modes) or not self.conditional_start,
-            "conditional_start needs modes: it says where they start",
-        )
-        _check(
-            not self.innovations or not any(n % BLOCK for n in shape),
-            f"innovations need a shape that {BLOCK} divides, got {shape}",
-        )
-
-
-@dataclass(frozen=True)
-class SuperResolutionArchitecture:
-    """Everything that fixes the shapes of the super-resolution stage's weights."""
-
-    factor: int = 2
-    patch: int = 4
-    channels: tuple[int, ...] = (96, 128)
-    blocks: tuple[int, ...] = (2, 1)
-    gated: bool = True
-    coverage: bool = False  # sees which coarse voxels a scan covers, as the base does
-
-    def __post_init__(self) -> None:
-        """Refuse what makes no network: ``ModelError``."""
-        _check(
-            self.factor >= 1 and self.patch >= 1 and not self.patch % self.factor,
-            f"patch {self.patch} must be a multiple of factor {self.factor}",
-        )
-        _stride(self.patch, self.channels, self.blocks)
-
-
-def _stride(patch: int, channels: tuple[int, ...], blocks: tuple[int, ...]) -> int:
-    """Voxels of a token of the lowest level, along each axis."""
-    _check(
-        len(channels) == len(blocks) > 0 and min(channels) > 0,
-        f"channels {list(channels)} and blocks {list(blocks)} must be a number for "
-        "each level",
-    )
-    return patch * 2 ** (len(channels) - 1)
-
-
-def _check(fine: bool, words: str) -> None:
-    if not fine:
-        raise ModelError(f"architecture.{words}")
 
 
 class BaseStage(nn.Module):

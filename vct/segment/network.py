@@ -32,7 +32,13 @@ class SegmenterArchitecture:
     error_per_doubt: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse what makes no network: ``ModelError``."""
+        """Refuse what makes no network.
+
+        Raises
+        ------
+        ModelError
+            With what would be right.
+        """
         widths = self.features
         six = len(widths) == 6 and not any(n < 1 or n % NORM_GROUPS for n in widths)
         if self.patch < 1 or not six:
@@ -42,7 +48,7 @@ class SegmenterArchitecture:
             )
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
-        """Refuse volumes that the network cannot halve four times.
+        """Refuse volumes, (k, j, i) voxels, that the network cannot halve four times.
 
         Raises
         ------

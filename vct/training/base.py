@@ -6,13 +6,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from vct.cascade.architecture import BaseArchitecture
 from vct.cascade.checkpoint import (
     architecture_from,
     load_stage,
     read_architecture,
 )
 from vct.cascade.condition import condition_vector, template_features
-from vct.cascade.stage import BASE_VOLUMES, SIGMA_DATA, BaseArchitecture, BaseStage
+from vct.cascade.stage import BASE_VOLUMES, SIGMA_DATA, BaseStage
 from vct.diffusion.haar import haar_matrix, remix
 from vct.diffusion.loss import denoising_loss, noise_level
 from vct.diffusion.schedule import noise_levels

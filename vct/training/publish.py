@@ -23,9 +23,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from vct.cascade import Cascade
+from vct.cascade.architecture import BaseArchitecture
 from vct.cascade.checkpoint import read_architecture
 from vct.cascade.instrument import whole_factor
-from vct.cascade.stage import BaseArchitecture
 from vct.errors import ModelError
 from vct.grid import Grid
 from vct.models import CARD_NAME, ModelCard, find_model, load_card

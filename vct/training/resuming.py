@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from vct.cascade.stage import BaseArchitecture, SuperResolutionArchitecture
+from vct.cascade.architecture import BaseArchitecture, SuperResolutionArchitecture
 from vct.errors import SpecError
 from vct.segment.network import SegmenterArchitecture
 from vct.training.config import (

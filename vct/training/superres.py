@@ -5,16 +5,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from vct.cascade.architecture import SuperResolutionArchitecture
 from vct.cascade.checkpoint import architecture_from, load_stage
 from vct.cascade.condition import template_features
 from vct.cascade.resample import coarsen
-from vct.cascade.stage import (
-    SIGMA_DATA,
-    BaseStage,
-    SuperResolutionArchitecture,
-    SuperResolutionStage,
-    load_base,
-)
+from vct.cascade.stage import SIGMA_DATA, BaseStage, SuperResolutionStage, load_base
 from vct.diffusion.loss import denoising_loss, noise_level
 from vct.diffusion.schedule import noise_levels
 from vct.diffusion.unet import channels_last

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
+from vct.cascade.architecture import SuperResolutionArchitecture
 from vct.cascade.resample import coarsen, upsample
-from vct.cascade.stage import SuperResolutionArchitecture, SuperResolutionStage
+from vct.cascade.stage import SuperResolutionStage
 from vct.diffusion.tokens import position_maps, to_tokens
 from vct.diffusion.unet import channels_last
 from vct.training.ablation.people import Volumes

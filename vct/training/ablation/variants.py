@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
+from vct.cascade.architecture import BaseArchitecture, SuperResolutionArchitecture
 from vct.cascade.cascade import StageSampler
-from vct.cascade.stage import BaseArchitecture, SuperResolutionArchitecture
 from vct.errors import SpecError
 from vct.training.config import OptimizerName
 
