@@ -38,7 +38,7 @@ REFUSED: dict[str, tuple[type, dict[str, Any]]] = {
         BaseArchitecture,
         {**BASE, "patch": 0},
     ),
-    "patch 3 must be a multiple of factor 2": (
+    "patch 3 must be a multiple or a divisor of factor 2": (
         SuperResolutionArchitecture,
         {"patch": 3},
     ),

@@ -1,4 +1,4 @@
-"""The fine stage's coverage channel: there when asked for, and 1 when sampling."""
+"""What the fine stage sees beside the noisy volume: coarse volume, place, coverage."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -71,3 +71,34 @@ def test_the_weights_say_whether_they_see_coverage(
     save_stage(stage, tmp_path / "superres.safetensors")
     again = load_superres(tmp_path / "superres.safetensors")
     assert again.architecture.coverage is coverage
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("factor", "patch"), [(2, 4), (2, 2), (4, 2), (4, 1)])
+def test_a_slab_is_denoised_as_it_is_in_the_whole_volume(
+    factor: int, patch: int
+) -> None:
+    """Tokens may be larger than a coarse voxel, as large, or smaller."""
+    torch.manual_seed(1)
+    architecture = replace(
+        SUPERRES, factor=factor, patch=patch, channels=(8,), blocks=(1,)
+    )
+    stage = SuperResolutionStage(architecture)
+    for parameter in stage.parameters():
+        torch.nn.init.normal_(parameter, std=0.05)
+    noisy = torch.randn(1, 2, 96, 8, 8)
+    coarse = torch.rand(1, 2, 96 // factor, 8 // factor, 8 // factor)
+    level = {"augmentation": torch.zeros(1), "condition": torch.zeros(1, 6)}
+    sigma, first, last = torch.ones(1), 24, 72
+    whole = stage.denoise(noisy, sigma, coarse=coarse, **level)
+    slab = stage.denoise(
+        noisy[:, :, first:last],
+        sigma,
+        coarse=coarse[:, :, first // factor : last // factor],
+        position=position_maps(stage.tokens_of(coarse))[
+            :, :, first // patch : last // patch
+        ],
+        **level,
+    )
+    assert torch.allclose(slab[:, :, 20:28], whole[:, :, 44:52], atol=1e-5)
+    assert not torch.allclose(slab[:, :, :8], whole[:, :, 24:32], atol=1e-5)

@@ -79,8 +79,10 @@ class SuperResolutionArchitecture:
             With the key, and what would be right.
         """
         _check(
-            self.factor >= 1 and self.patch >= 1 and not self.patch % self.factor,
-            f"patch {self.patch} must be a multiple of factor {self.factor}",
+            min(self.factor, self.patch) >= 1
+            and max(self.factor, self.patch) % min(self.factor, self.patch) == 0,
+            f"patch {self.patch} must be a multiple or a divisor of factor "
+            f"{self.factor}",
         )
         _check_levels(self.channels, self.blocks)
 

@@ -171,8 +171,8 @@ class SuperResolutionStage(nn.Module):
     def __init__(self, architecture: SuperResolutionArchitecture) -> None:
         super().__init__()
         self.architecture = architecture
-        patch, factor = architecture.patch, architecture.factor
-        coarse_patch = patch // factor
+        patch = architecture.patch
+        coarse_patch = max(patch // architecture.factor, 1)
         self.register_buffer("residual_sd", torch.ones(2))
         self.register_buffer("coarse_sd", torch.ones(2))
         self.residual_sd: Tensor
@@ -221,13 +221,13 @@ class SuperResolutionStage(nn.Module):
         plan
             Tiles; whole volume if None.
         """
-        patch, factor = self.architecture.patch, self.architecture.factor
+        patch = self.architecture.patch
         seen = coarse
         if self.architecture.coverage:
             if coverage is None:
                 coverage = torch.ones_like(coarse[:, :1])
             seen = torch.cat([coarse, coverage.to(coarse.dtype)], dim=1)
-        context = to_tokens(seen, patch // factor)
+        context = self.tokens_of(seen)
         if position is None:
             position = position_maps(context)
         context = torch.cat([context, position.to(context.dtype)], dim=1)
@@ -286,6 +286,13 @@ class SuperResolutionStage(nn.Module):
         residual = sample(clean, noise * levels[0], levels, solver=solver)
         fine = self.to_encoded(residual, coarse)
         return consistent(fine, coarse, self.architecture.factor)
+
+    def tokens_of(self, coarse: Tensor) -> Tensor:
+        """A coarse volume on the token grid, interpolated where tokens are smaller."""
+        patch, factor = self.architecture.patch, self.architecture.factor
+        if patch < factor:
+            return upsample(coarse, factor // patch)
+        return to_tokens(coarse, patch // factor)
 
     def to_residual(self, fine: Tensor, coarse: Tensor) -> Tensor:
         """Encoded fine and coarse volumes → unit-SD residual on the fine grid."""

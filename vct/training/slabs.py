@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vct.cascade.resample import coarsen, covered_boxes, covered_inside, upsample
 from vct.cascade.stage import SuperResolutionStage
-from vct.diffusion.tokens import position_maps, to_tokens
+from vct.diffusion.tokens import position_maps
 from vct.errors import SpecError
 from vct.training.cache import Images
 
@@ -154,7 +154,7 @@ def cut_slabs(
         parts.append(raised[0, :, start - low * f : start - low * f + length])
     sd = stage.residual_sd.reshape(1, 2, 1, 1, 1)
     clean = (volumes.slabs(picks, length) - torch.stack(parts)) / sd
-    position = position_maps(to_tokens(coarse[0][None, :1].float(), patch // f))[0]
+    position = position_maps(stage.tokens_of(coarse[0][None, :1].float()))[0]
 
     def cut(whole: Sequence[Tensor], size: int) -> Tensor:
         return torch.stack(

@@ -1,12 +1,14 @@
 """Fine stages to compare: residual, as shipped, and of the volume itself."""
 
+import math
+
 import torch
 from torch import Tensor
 
 from vct.cascade.architecture import SuperResolutionArchitecture
 from vct.cascade.resample import coarsen, upsample
 from vct.cascade.stage import SuperResolutionStage
-from vct.diffusion.tokens import position_maps, to_tokens
+from vct.diffusion.tokens import position_maps
 from vct.diffusion.unet import channels_last
 from vct.training.ablation.people import Volumes
 from vct.training.ablation.variants import SuperResolutionVariant
@@ -84,9 +86,7 @@ class AblationSuperResolutionTask:
         self.config, self.fine, self.coarse = config, fine, coarse
         self.stage = build_superres(variant).to(device)
         fit_units(self.stage, fine.first(units_from), coarse[:units_from])
-        patch, factor = variant.architecture.patch, variant.architecture.factor
-        tokens = to_tokens(coarse[:1, :1].float(), patch // factor)
-        self.position = position_maps(tokens)[0]
+        self.position = position_maps(self.stage.tokens_of(coarse[:1, :1].float()))[0]
         channels_last(self.stage.network)
 
     def loss(self, draws: Draws) -> tuple[Tensor, Tensor]:
@@ -102,7 +102,7 @@ class AblationSuperResolutionTask:
         architecture, stage = self.stage.architecture, self.stage
         factor, patch = architecture.factor, architecture.patch
         length, total = self.config.patch_slices, self.fine.encoded.shape[2]
-        step = patch * stage.network.stride
+        step = math.lcm(patch * stage.network.stride, factor)
         starts = (total - length) // step + 1
         member = draws.integers(len(self.fine))
         start = draws.integers(starts) * step

@@ -187,6 +187,16 @@ def superres_rows() -> list[SuperResolutionRow]:
     direct = SuperResolutionVariant("sr_direct", architecture, direct=True)
     clean = SuperResolutionVariant("sr_clean", architecture, augmentation_max=0.0)
     plain = SuperResolutionVariant("sr_plain", replace(architecture, gated=False))
+    small_tokens = SuperResolutionVariant(
+        "sr_small_tokens",
+        replace(
+            architecture,
+            patch=2,
+            channels=(64, 64, 128),
+            blocks=(1, 1, 1),
+            gated=False,
+        ),
+    )
     wide_range = StageSampler("dpmpp2m", 6, 0.02, 80.0)
     rows = [
         SuperResolutionRow(
@@ -208,6 +218,9 @@ def superres_rows() -> list[SuperResolutionRow]:
             augmentation=0.0,
         ),
         SuperResolutionRow("sr_not_gated", "no gain on the noisy input", plain),
+        SuperResolutionRow(
+            "sr_patch_2", "tokens of 2³ voxels, 64-64-128 wide, no gate", small_tokens
+        ),
     ]
     for steps in (2, 3, 4, 10):
         how = StageSampler("dpmpp2m", steps, 0.02, 15.0)
