@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 from tests.cascade.tiny import tiny_stages, write_tiny_model
 from tests.training.prepared_folder import phantom, write_prepared
 from vct.cascade import Cascade, StageSampler
-from vct.cascade.checkpoint import save_stage
+from vct.cascade.architecture import SuperResolutionArchitecture
+from vct.cascade.checkpoint import read_architecture, save_stage
 from vct.cascade.encode import CT_RANGE_HU
 from vct.cascade.stage import load_base
 from vct.cli import app
@@ -30,11 +31,11 @@ from vct.training.calibrate_base import with_innovations
 from vct.training.card import (
     BASE_SAMPLER,
     PHANTOMS,
-    SUPERRES_SAMPLER,
     VERSION,
     FinishedStage,
     learning_curve,
     provenance_of,
+    superres_sampler,
 )
 from vct.training.config import CONFIGS, StageName, load_config
 from vct.training.publish import publish
@@ -166,7 +167,12 @@ def test_bundled_models_sample_as_publishing_says(name: str) -> None:
     card = find_model(name)
     assert card.version == VERSION
     assert StageSampler(**card.base["sampler"]) == BASE_SAMPLER
-    assert StageSampler(**card.superres["sampler"]) == SUPERRES_SAMPLER
+    fine = read_architecture(
+        SuperResolutionArchitecture, card.folder / card.superres["file"]
+    )
+    sampler = StageSampler(**card.superres["sampler"])
+    assert sampler == superres_sampler(fine)
+    assert sampler.steps == (6 if fine.gated else 4)
 
 
 def test_the_report_says_so_too(model: ModelCard, tmp_path: Path) -> None:

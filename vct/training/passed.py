@@ -13,7 +13,7 @@ from vct.cascade.cascade import best_precision
 from vct.cascade.resample import coarsen
 from vct.cascade.stage import load_base, load_superres
 from vct.training.cache import PhantomCache
-from vct.training.card import AUGMENTATION, BASE_SAMPLER, SUPERRES_SAMPLER
+from vct.training.card import AUGMENTATION, BASE_SAMPLER, superres_sampler
 from vct.training.config import TrainingConfig
 from vct.training.superres import repaired
 
@@ -43,12 +43,13 @@ def passed_ct(
     if not (config.base_weights and config.superres_weights and config.base_pass_share):
         return []
     where = torch.device(device)
+    superres = load_superres(config.superres_weights)
     cascade = Cascade(
         load_base(config.base_weights),
-        load_superres(config.superres_weights),
+        superres,
         None,
         base_sampler=BASE_SAMPLER,
-        superres_sampler=SUPERRES_SAMPLER,
+        superres_sampler=superres_sampler(superres.architecture),
         augmentation=AUGMENTATION,
         plan=None,
         grid=cache.grid,
