@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vct.diffusion.tokens import from_tokens, to_tokens
-from vct.diffusion.unet import TokenUNet
+from vct.diffusion.unet import ChannelNorm, TokenUNet
 
 
 def small() -> TokenUNet:
@@ -25,6 +25,16 @@ def test_tokens_invert() -> None:
 def test_a_patch_that_does_not_divide_is_refused() -> None:
     with pytest.raises(ValueError, match="patch 4 does not divide"):
         to_tokens(torch.zeros(1, 1, 6, 4, 4), 4)
+
+
+def test_the_norm_adds_up_in_float32_whatever_it_is_given() -> None:
+    """2048 squares in bfloat16 would stop growing long before the last."""
+    x = torch.rand(1, 2048, 3, 3, 3).to(torch.bfloat16)
+    exact = x.double() / x.double().square().mean(dim=1, keepdim=True).sqrt()
+    with torch.no_grad():
+        got = ChannelNorm(2048).to(torch.bfloat16)(x).double()
+    rounding = 2.0**-8  # of one operation; norm, scale and product each have theirs
+    assert ((got - exact).abs() <= 3 * rounding * exact).all()
 
 
 def test_members_of_a_batch_do_not_influence_each_other() -> None:

@@ -1,5 +1,6 @@
 """The two stages: demographics to a coarse body, coarse body to a fine one."""
 
+import math
 from pathlib import Path
 
 import torch
@@ -287,8 +288,29 @@ class SuperResolutionStage(nn.Module):
         fine = self.to_encoded(residual, coarse)
         return consistent(fine, coarse, self.architecture.factor)
 
+    @property
+    def slab_step(self) -> int:
+        """Fine slices by which a slab may begin and end: whole tokens and voxels.
+
+        Tokens of every level of the network, and voxels of the coarse grid.
+        """
+        tokens = self.architecture.patch * self.network.stride
+        return math.lcm(tokens, self.architecture.factor)
+
     def tokens_of(self, coarse: Tensor) -> Tensor:
-        """A coarse volume on the token grid, interpolated where tokens are smaller."""
+        """A coarse volume as the network sees it, a vector for each token.
+
+        Parameters
+        ----------
+        coarse
+            (b, c, k, j, i) on the coarse grid.
+
+        Returns
+        -------
+        Tensor
+            On the token grid: (b, c · n³, ...) if n³ coarse voxels make a token, and
+            (b, c, ...), trilinear, if tokens are smaller than a coarse voxel.
+        """
         patch, factor = self.architecture.patch, self.architecture.factor
         if patch < factor:
             return upsample(coarse, factor // patch)

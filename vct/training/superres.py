@@ -1,6 +1,5 @@
 """Training of the super-resolution stage on slabs of the fine volumes."""
 
-import math
 from pathlib import Path
 
 import torch
@@ -39,8 +38,7 @@ class SuperResolutionTask:
         self.factor = architecture.factor
         self.stage = SuperResolutionStage(architecture).to(device)
         self.volumes = FineVolumes(images, self.factor, device)
-        step = math.lcm(architecture.patch * self.stage.network.stride, self.factor)
-        self.starts = self.volumes.starts(config.patch_slices, step)
+        self.starts = self.volumes.starts(config.patch_slices, self.stage.slab_step)
         if config.initial_weights:
             load_stage(self.stage, config.initial_weights)
         else:

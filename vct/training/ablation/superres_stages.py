@@ -1,7 +1,5 @@
 """Fine stages to compare: residual, as shipped, and of the volume itself."""
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -102,7 +100,7 @@ class AblationSuperResolutionTask:
         architecture, stage = self.stage.architecture, self.stage
         factor, patch = architecture.factor, architecture.patch
         length, total = self.config.patch_slices, self.fine.encoded.shape[2]
-        step = math.lcm(patch * stage.network.stride, factor)
+        step = stage.slab_step
         starts = (total - length) // step + 1
         member = draws.integers(len(self.fine))
         start = draws.integers(starts) * step
