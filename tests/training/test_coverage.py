@@ -1,5 +1,6 @@
 """Scans that cover parts of the field: what they do not cover teaches nothing."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -196,7 +197,13 @@ def test_where_a_slab_is_not_covered_nothing_is_left_over_the_coarse(
     cache = cache_of(write_prepared(tmp_path, covered=[(16, 48)]))
     fine = FineVolumes(cache, 2, "cpu")
     stage = SuperResolutionStage(SUPERRES)
-    slabs = cut_slabs(stage, fine, [(0, 8), (1, 24)], list(fine.coarse[:2]), 24)
+    slabs = cut_slabs(
+        stage,
+        fine,
+        [(0, (8, 0, 0)), (1, (24, 0, 0))],
+        list(fine.coarse[:2]),
+        (24, 24, 32),
+    )
     assert slabs.coverage is not None
     known = on_fine_grid(slabs.coverage, 2).expand_as(slabs.clean) == 1
     assert known.any()
@@ -211,8 +218,11 @@ def test_slabs_come_from_covered_slices() -> None:
     assert best_starts(torch.arange(72), every, 24) == list(every)
 
 
-def test_a_slab_is_cut_from_the_whole_residual(tmp_path: Path) -> None:
-    """Margins and edges of slabs: the same numbers as the whole volume's."""
+@pytest.mark.parametrize("shape", [(24, 24, 32), (24, 8, 16)])
+def test_a_slab_is_cut_from_the_whole_residual(
+    shape: tuple[int, int, int], tmp_path: Path
+) -> None:
+    """Margins, edges and windows of slabs: the same numbers as the whole volume's."""
     fine = FineVolumes(cache_of(write_prepared(tmp_path)), 2, "cpu")
     stage = SuperResolutionStage(SUPERRES)
     stage.residual_sd.copy_(torch.tensor([0.3, 0.1]))
@@ -220,17 +230,31 @@ def test_a_slab_is_cut_from_the_whole_residual(tmp_path: Path) -> None:
     whole = torch.cat(
         [stage.to_residual(fine.whole(n)[None], coarse[n][None]) for n in range(4)]
     )
-    picks = [(1, 0), (3, 48), (0, 24), (1, 16)]
-    slabs = cut_slabs(stage, fine, picks, [coarse[n] for n, _ in picks], 24)
+    rows, columns = (
+        range(0, total - n + 1, 8) for total, n in ((24, shape[1]), (32, shape[2]))
+    )
+    starts = [
+        (0, rows[0], columns[-1]),
+        (48, rows[-1], columns[0]),
+        (16, rows[len(rows) // 2], columns[len(columns) // 2]),
+    ]
+    picks = list(zip((1, 3, 0), starts, strict=True))
+    slabs = cut_slabs(stage, fine, picks, [coarse[n] for n, _ in picks], shape)
     positions = position_maps(to_tokens(coarse[0][None, :1], 2))[0]
     known = on_fine_grid(slabs.coverage, 2)
     assert known.all()
-    for row, (n, first) in enumerate(picks):
-        part = whole[n, :, first : first + 24]
-        torch.testing.assert_close(slabs.clean[row], part)
-        half, token = first // 2, first // 4
-        torch.testing.assert_close(slabs.coarse[row], coarse[n][:, half : half + 12])
-        assert torch.equal(slabs.position[row], positions[:, token : token + 6])
+
+    def box(volume: Tensor, start: tuple[int, int, int], size: int) -> Tensor:
+        k, j, i = (
+            slice(first // size, (first + n) // size)
+            for first, n in zip(start, shape, strict=True)
+        )
+        return volume[:, k, j, i]
+
+    for row, (n, start) in enumerate(picks):
+        torch.testing.assert_close(slabs.clean[row], box(whole[n], start, 1))
+        torch.testing.assert_close(slabs.coarse[row], box(coarse[n], start, 2))
+        assert torch.equal(slabs.position[row], box(positions, start, 4))
         assert torch.equal(slabs.condition[row], fine.condition[n])
 
 
@@ -240,6 +264,19 @@ def test_a_slab_that_fits_no_field_is_refused(tmp_path: Path) -> None:
         settings = config("superres", tmp_path, patch_slices=slices)
         with pytest.raises(SpecError, match=f"patch_slices {slices} must be a mult"):
             SuperResolutionTask(settings, cache, "cpu")
+    for window in ((20, 32), (24, 40)):
+        settings = config("superres", tmp_path, patch_window=window)
+        words = re.escape(f"patch_window {list(window)} must be multiples of 8")
+        with pytest.raises(SpecError, match=words):
+            SuperResolutionTask(settings, cache, "cpu")
+
+
+def test_windows_lie_everywhere_in_the_field(tmp_path: Path) -> None:
+    fine = FineVolumes(cache_of(write_prepared(tmp_path)), 2, "cpu")
+    rows, columns = fine.windows((8, 16), 8)
+    assert (*rows,) == (0, 8, 16)
+    assert (*columns,) == (0, 8, 16)
+    assert fine.windows((24, 32), 8) == (range(0, 1, 8), range(0, 1, 8))
 
 
 def test_more_modes_than_subjects_are_refused(tmp_path: Path) -> None:

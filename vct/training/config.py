@@ -8,6 +8,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    PositiveInt,
     Tag,
     ValidationError,
     model_validator,
@@ -138,6 +139,7 @@ class TrainingConfig(_Strict):
     unknown_share: float = Field(default=0.05, ge=0, lt=1)
     augmentation_max: float = Field(default=1.0, ge=0)
     patch_slices: int = Field(default=96, gt=0)
+    patch_window: tuple[PositiveInt, PositiveInt] | None = None  # rows, columns
     base_weights: Path | None = None
     superres_weights: Path | None = None
     base_pass_share: float = Field(default=0.0, ge=0, le=1)

@@ -1,4 +1,7 @@
-"""Axial slabs of the fine volumes, with the coarse volume they are to be made from."""
+"""Slabs of the fine volumes, with the coarse volume they are to be made from.
+
+A slab is some axial slices, whole or in a window of rows and columns.
+"""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +15,9 @@ from vct.cascade.stage import SuperResolutionStage
 from vct.diffusion.tokens import position_maps
 from vct.errors import SpecError
 from vct.training.cache import Images
+
+Indices = tuple[int, int, int]  # of k, j, i
+Pick = tuple[int, Indices]  # a volume's number, and the first voxel of a slab in it
 
 _READERS = 8  # threads that read slabs from disk
 _MEMORY_SHARE = 0.6  # of the device's memory that fine volumes may take
@@ -83,20 +89,22 @@ class FineVolumes:
 
     def whole(self, index: int) -> Tensor:
         """Encoded volume, float32, (2, k, j, i)."""
-        return self.slab(index, 0, self.images.grid.shape[0])
+        return self.slab((index, (0, 0, 0)), self.images.grid.shape)
 
-    def slab(self, index: int, first: int, last: int) -> Tensor:
-        """Slices ``first`` to before ``last`` of it."""
+    def slab(self, pick: Pick, shape: Indices) -> Tensor:
+        """Slab of ``shape`` of it."""
+        index, start = pick
+        k, j, i = _box(start, shape)
         if self._fine:
-            return self._fine[index][:, first:last].float()
-        return self.images.slab(index, first, last).to(self.device).float()
+            return self._fine[index][:, k, j, i].float()
+        slices = self.images.slab(index, k.start, k.stop)
+        return slices[:, :, j, i].to(self.device).float()
 
-    def slabs(self, picks: Sequence[tuple[int, int]], length: int) -> Tensor:
-        """Slabs of (index, first slice), (b, 2, length, j, i)."""
+    def slabs(self, picks: Sequence[Pick], shape: Indices) -> Tensor:
+        """Slabs of one shape, (b, 2, k, j, i)."""
 
-        def read(pick: tuple[int, int]) -> Tensor:
-            index, first = pick
-            return self.slab(index, first, first + length)
+        def read(pick: Pick) -> Tensor:
+            return self.slab(pick, shape)
 
         if self._fine:
             return torch.stack([read(pick) for pick in picks])
@@ -130,6 +138,25 @@ class FineVolumes:
             for slices in self.coverage.flatten(3).any(3).any(1).cpu()
         ]
 
+    def windows(self, size: tuple[int, int], step: int) -> tuple[range, range]:
+        """First rows and first columns that a window of (rows, columns) may have.
+
+        Raises
+        ------
+        SpecError
+            If no window fits.
+        """
+        whole = self.images.grid.shape[1:]
+        if any(n % step or n > total for n, total in zip(size, whole, strict=True)):
+            raise SpecError(
+                f"patch_window {list(size)} must be multiples of {step}, which the "
+                f"architecture's patch and levels make, and at most {list(whole)}"
+            )
+        rows, columns = (
+            range(0, total - n + 1, step) for n, total in zip(size, whole, strict=True)
+        )
+        return rows, columns
+
 
 def best_starts(covered: Tensor, every: range, length: int) -> list[int]:
     """Those of ``every`` start whose slab holds the most of the covered slices."""
@@ -140,29 +167,29 @@ def best_starts(covered: Tensor, every: range, length: int) -> list[int]:
 def cut_slabs(
     stage: SuperResolutionStage,
     volumes: FineVolumes,
-    picks: Sequence[tuple[int, int]],
+    picks: Sequence[Pick],
     coarse: Sequence[Tensor],
-    length: int,
+    shape: Indices,
 ) -> Slabs:
-    """Slabs of (index, first slice) above their coarse volumes, each (2, k, j, i)."""
+    """Slabs of one shape above their coarse volumes, each (2, k, j, i)."""
     patch, f = stage.architecture.patch, volumes.factor
-    parts = []
-    for (_, start), volume in zip(picks, coarse, strict=True):
-        total = volume.shape[1]
-        low, high = max(start // f - 1, 0), min((start + length) // f + 1, total)
-        raised = upsample(volume[None, :, low:high].float(), f)
-        parts.append(raised[0, :, start - low * f : start - low * f + length])
+    starts = [start for _, start in picks]
+    raised = [
+        _upsampled(volume, start, shape, f)
+        for start, volume in zip(starts, coarse, strict=True)
+    ]
     sd = stage.residual_sd.reshape(1, 2, 1, 1, 1)
-    clean = (volumes.slabs(picks, length) - torch.stack(parts)) / sd
+    clean = (volumes.slabs(picks, shape) - torch.stack(raised)) / sd
     position = position_maps(stage.tokens_of(coarse[0][None, :1].float()))[0]
 
     def cut(whole: Sequence[Tensor], size: int) -> Tensor:
-        return torch.stack(
-            [
-                volume[:, start // size : (start + length) // size].float()
-                for volume, (_, start) in zip(whole, picks, strict=True)
-            ]
-        )
+        """Slabs of volumes whose voxels are ``size`` fine ones long."""
+        voxels = tuple(n // size for n in shape)
+        parts = []
+        for volume, start in zip(whole, starts, strict=True):
+            k, j, i = _box(tuple(n // size for n in start), voxels)
+            parts.append(volume[:, k, j, i].float())
+        return torch.stack(parts)
 
     coverage = None
     if volumes.coverage is not None:
@@ -175,6 +202,24 @@ def cut_slabs(
         volumes.condition[[index for index, _ in picks]],
         coverage,
     )
+
+
+def _upsampled(coarse: Tensor, start: Indices, shape: Indices, factor: int) -> Tensor:
+    """What a slab has of an upsampled volume, (2, k, j, i), by it and its neighbors."""
+    low = [max(first // factor - 1, 0) for first in start]
+    high = [
+        min((first + n) // factor + 1, total)
+        for first, n, total in zip(start, shape, coarse.shape[1:], strict=True)
+    ]
+    k, j, i = (slice(*ends) for ends in zip(low, high, strict=True))
+    raised = upsample(coarse[None, :, k, j, i].float(), factor)[0]
+    inner = [first - n * factor for first, n in zip(start, low, strict=True)]
+    k, j, i = _box(inner, shape)
+    return raised[:, k, j, i]
+
+
+def _box(start: Sequence[int], shape: Sequence[int]) -> list[slice]:
+    return [slice(first, first + n) for first, n in zip(start, shape, strict=True)]
 
 
 def on_fine_grid(coverage: Tensor, factor: int) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vct.cascade.architecture import SuperResolutionArchitecture
-from vct.cascade.checkpoint import architecture_from, load_stage
+from vct.cascade.checkpoint import architecture_from, load_stage, read_architecture
 from vct.cascade.condition import template_features
 from vct.cascade.resample import coarsen
 from vct.cascade.stage import SIGMA_DATA, BaseStage, SuperResolutionStage, load_base
@@ -22,6 +22,7 @@ from vct.training.slabs import FineVolumes, Slabs, cut_slabs, on_fine_grid
 from vct.training.units import coarse_sd, residual_sd
 
 _STATISTICS_SUBJECTS = 32
+_UNITS = ("residual_sd", "coarse_sd")
 _PASS_SIGMA = (0.3, 3.0)  # where the base stage is asked to repair the true coarse
 _PASS_STEPS = 6
 _PASS_BATCH = 8
@@ -38,15 +39,27 @@ class SuperResolutionTask:
         self.factor = architecture.factor
         self.stage = SuperResolutionStage(architecture).to(device)
         self.volumes = FineVolumes(images, self.factor, device)
-        self.starts = self.volumes.starts(config.patch_slices, self.stage.slab_step)
-        if config.initial_weights:
-            load_stage(self.stage, config.initial_weights)
-        else:
+        step = self.stage.slab_step
+        self.starts = self.volumes.starts(config.patch_slices, step)
+        window = config.patch_window or images.grid.shape[1:]
+        self.rows, self.columns = self.volumes.windows(window, step)
+        self.slab_shape = (config.patch_slices, *window)
+        if not (config.initial_weights and self._go_on_from(config.initial_weights)):
             self._measure_statistics()
         self.passed = self._pass_through_base(config.base_weights)
         channels_last(self.stage.network)
         if config.optimization.compile:
             self.stage.network.compile()
+
+    def _go_on_from(self, weights: Path) -> bool:
+        """Take over a stage's weights; whether its units came with them.
+
+        Those of a stage of another ``factor`` are of other volumes.
+        """
+        given = read_architecture(SuperResolutionArchitecture, weights)
+        same = given.factor == self.factor
+        load_stage(self.stage, weights, without=() if same else _UNITS)
+        return same
 
     def _measure_statistics(self) -> None:
         volumes = self.volumes
@@ -88,17 +101,19 @@ class SuperResolutionTask:
         """Random slabs, part of them above what the base stage made of the truth."""
         true, passed = self.volumes.coarse, self.passed
         picks, coarse = [], []
-        for subject, place, source in draws.uniform(3).tolist():
+        for subject, place, source, row, column in draws.uniform(5).tolist():
             index = int(subject * len(true))
-            starts = self.starts[index]
-            picks.append((index, starts[int(place * len(starts))]))
+            where = (self.starts[index], self.rows, self.columns)
+            k, j, i = (
+                every[int(share * len(every))]
+                for every, share in zip(where, (place, row, column), strict=True)
+            )
+            picks.append((index, (k, j, i)))
             if passed is not None and source < self.config.base_pass_share:
                 coarse.append(passed[index])
             else:
                 coarse.append(true[index])
-        return cut_slabs(
-            self.stage, self.volumes, picks, coarse, self.config.patch_slices
-        )
+        return cut_slabs(self.stage, self.volumes, picks, coarse, self.slab_shape)
 
     @torch.no_grad()
     def picture(self, stage: nn.Module, path: Path) -> None:
