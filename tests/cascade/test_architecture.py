@@ -42,6 +42,10 @@ REFUSED: dict[str, tuple[type, dict[str, Any]]] = {
         SuperResolutionArchitecture,
         {"patch": 3},
     ),
+    r"up_blocks \[1, 1\] must be a number for each level but the last": (
+        SuperResolutionArchitecture,
+        {"up_blocks": [1, 1]},
+    ),
     r"features \[8, 8, 8\] six multiples of 8": (
         SegmenterArchitecture,
         {"features": [8, 8, 8]},

@@ -9,7 +9,7 @@ import torch
 from tests.cascade.tiny import BASE, SUPERRES
 from tests.training.prepared_folder import write_prepared
 from vct.cascade.architecture import BaseArchitecture
-from vct.cascade.checkpoint import save_stage
+from vct.cascade.checkpoint import load_stage, save_stage
 from vct.cascade.stage import BaseStage, SuperResolutionStage
 from vct.errors import ModelError
 from vct.training.base import load_initial
@@ -56,6 +56,24 @@ def test_weights_of_another_width_are_refused(tmp_path: Path) -> None:
         load_initial(BaseStage(BASE), tmp_path / "base.safetensors")
 
 
+def task_of(folder: Path, **architecture: object) -> SuperResolutionTask:
+    """A fine stage that goes on from the weights in a folder."""
+    config = TrainingConfig(
+        stage="superres",
+        data=PreparedData(prepared=write_prepared(folder / "studies")),
+        architecture={
+            "patch": 2,
+            "channels": [8, 16],
+            "blocks": [1, 1],
+            **architecture,
+        },
+        patch_slices=24,
+        initial_weights=folder / "superres.safetensors",
+    )
+    assert isinstance(config.data, PreparedData)
+    return SuperResolutionTask(config, PreparedCache(config.data, device="cpu"), "cpu")
+
+
 @pytest.mark.parametrize("factor", [2, 4])
 def test_a_fine_stage_takes_its_units_from_weights_of_its_own_factor_alone(
     factor: int, tmp_path: Path
@@ -65,22 +83,28 @@ def test_a_fine_stage_takes_its_units_from_weights_of_its_own_factor_alone(
     old.residual_sd.fill_(7.0)
     old.coarse_sd.fill_(9.0)
     save_stage(old, tmp_path / "superres.safetensors")
-    config = TrainingConfig(
-        stage="superres",
-        data=PreparedData(prepared=write_prepared(tmp_path / "studies")),
-        architecture={
-            "factor": factor,
-            "patch": 2,
-            "channels": [8, 16],
-            "blocks": [1, 1],
-        },
-        patch_slices=24,
-        initial_weights=tmp_path / "superres.safetensors",
-    )
-    assert isinstance(config.data, PreparedData)
-    cache = PreparedCache(config.data, device="cpu")
-    new = SuperResolutionTask(config, cache, "cpu").stage
+    new = task_of(tmp_path, factor=factor).stage
     stem = old.network.stem.weight.bfloat16().float()
     torch.testing.assert_close(new.network.stem.weight, stem)
     assert ((new.residual_sd == 7.0) == (factor == 2)).all()
     assert ((new.coarse_sd == 9.0) == (factor == 2)).all()
+
+
+def test_a_fine_stage_leaves_out_blocks_that_it_does_without(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    old = SuperResolutionStage(replace(SUPERRES, factor=4, patch=2))
+    for block in old.network.down_blocks[0]:
+        for parameter in block.conv_out.parameters():
+            torch.nn.init.zeros_(parameter)  # adds nothing to what passes it
+    save_stage(old, tmp_path / "superres.safetensors")
+    new = task_of(tmp_path, factor=4, blocks=[0, 1], up_blocks=[1]).stage
+    assert not new.network.down_blocks[0]
+    load_stage(old, tmp_path / "superres.safetensors")  # rounded, as saved
+    rng = torch.Generator().manual_seed(1)
+    x = torch.randn(1, 2, 16, 16, 16, generator=rng)
+    given = {"coarse": x[..., ::4, ::4, ::4], "augmentation": torch.zeros(1)}
+    answers = [
+        stage.denoise(x, torch.ones(1), condition=torch.zeros(1, 6), **given)
+        for stage in (old, new)
+    ]
+    torch.testing.assert_close(answers[1], answers[0])

@@ -67,6 +67,7 @@ class SuperResolutionArchitecture:
     patch: int = 4
     channels: tuple[int, ...] = (96, 128)
     blocks: tuple[int, ...] = (2, 1)
+    up_blocks: tuple[int, ...] | None = None  # on the way up, but the last level's
     gated: bool = True
     coverage: bool = False  # sees which coarse voxels a scan covers, as the base does
 
@@ -85,6 +86,11 @@ class SuperResolutionArchitecture:
             f"{self.factor}",
         )
         _check_levels(self.channels, self.blocks)
+        _check(
+            self.up_blocks is None or len(self.up_blocks) == len(self.channels) - 1,
+            f"up_blocks {list(self.up_blocks or ())} must be a number for each level "
+            f"but the last of channels {list(self.channels)}",
+        )
 
 
 def _check_levels(channels: tuple[int, ...], blocks: tuple[int, ...]) -> None:

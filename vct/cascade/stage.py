@@ -184,6 +184,7 @@ class SuperResolutionStage(nn.Module):
             out_channels=2 * patch**3,
             channels=architecture.channels,
             blocks=architecture.blocks,
+            up_blocks=architecture.up_blocks,
             condition=len(CONDITION) + 1,
             gated=architecture.gated,
         )

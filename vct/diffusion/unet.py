@@ -84,6 +84,8 @@ class TokenUNet(nn.Module):
     blocks
         Residual blocks of each level, on the way down and again on the way up
         (the last level runs its blocks once).
+    up_blocks
+        Those of each level but the last on the way up, if they are others.
     condition
         Length of the condition vector.
     gated
@@ -99,6 +101,7 @@ class TokenUNet(nn.Module):
         channels: Sequence[int],
         blocks: Sequence[int],
         condition: int,
+        up_blocks: Sequence[int] | None = None,
         gated: bool = False,
         embedding: int = 256,
         octaves: int = 6,
@@ -116,9 +119,11 @@ class TokenUNet(nn.Module):
         def stack(width: int, count: int) -> nn.ModuleList:
             return nn.ModuleList(ResidualBlock(width, embedding) for _ in range(count))
 
-        inner = list(zip(channels, blocks, strict=True))
+        up_blocks = blocks[:-1] if up_blocks is None else up_blocks
         self.stem = nn.Conv3d(in_channels, channels[0], 3, padding=1)
-        self.down_blocks = nn.ModuleList(stack(w, n) for w, n in inner)
+        self.down_blocks = nn.ModuleList(
+            stack(w, n) for w, n in zip(channels, blocks, strict=True)
+        )
         self.down = nn.ModuleList(
             nn.Conv3d(a, b, 2, stride=2) for a, b in pairwise(channels)
         )
@@ -126,7 +131,9 @@ class TokenUNet(nn.Module):
             nn.ConvTranspose3d(b, a, 2, stride=2) for a, b in pairwise(channels)
         )
         self.merge = nn.ModuleList(nn.Conv3d(2 * w, w, 1) for w in channels[:-1])
-        self.up_blocks = nn.ModuleList(stack(w, n) for w, n in inner[:-1])
+        self.up_blocks = nn.ModuleList(
+            stack(w, n) for w, n in zip(channels[:-1], up_blocks, strict=True)
+        )
         self.norm = ChannelNorm(channels[0])
         self.gated = gated
         outputs = 2 * out_channels if gated else out_channels

@@ -22,7 +22,7 @@ from vct.training.slabs import FineVolumes, Slabs, cut_slabs, on_fine_grid
 from vct.training.units import coarse_sd, residual_sd
 
 _STATISTICS_SUBJECTS = 32
-_UNITS = ("residual_sd", "coarse_sd")
+_UNITS = {"residual_sd", "coarse_sd"}
 _PASS_SIGMA = (0.3, 3.0)  # where the base stage is asked to repair the true coarse
 _PASS_STEPS = 6
 _PASS_BATCH = 8
@@ -54,11 +54,16 @@ class SuperResolutionTask:
     def _go_on_from(self, weights: Path) -> bool:
         """Take over a stage's weights; whether its units came with them.
 
-        Those of a stage of another ``factor`` are of other volumes.
+        Those of a stage of another ``factor`` are of other volumes. Blocks that this
+        one does without are left out: each adds to what passes it.
         """
-        given = read_architecture(SuperResolutionArchitecture, weights)
-        same = given.factor == self.factor
-        load_stage(self.stage, weights, without=() if same else _UNITS)
+        given = SuperResolutionStage(
+            read_architecture(SuperResolutionArchitecture, weights)
+        )
+        same = given.architecture.factor == self.factor
+        more = given.state_dict().keys() - self.stage.state_dict().keys()
+        left_out = {name for name in more if "_blocks." in name}
+        load_stage(self.stage, weights, without=left_out | (set() if same else _UNITS))
         return same
 
     def _measure_statistics(self) -> None:
