@@ -4,6 +4,7 @@ import math
 import sys
 from pathlib import Path
 
+import matplotlib.image
 import pytest
 import torch
 from torch import Tensor
@@ -17,7 +18,13 @@ from vct.training import texture as texture_module
 from vct.training.cache import PhantomCache, build_cache
 from vct.training.config import PhantomData
 from vct.training.people import Person
-from vct.training.texture import spread_inside, table, texture_of, textures
+from vct.training.texture import (
+    DrawnAgain,
+    drawn_again,
+    spread_inside,
+    table,
+    texture_of,
+)
 
 LIVER = (slice(30, 42), slice(8, 14), slice(8, 16))
 
@@ -72,14 +79,15 @@ def test_edges_of_a_region_are_left_out() -> None:
 def test_what_is_drawn_as_it_was_has_no_error(tmp_path: Path) -> None:
     cache = cache_of(tmp_path)
     true, labels = cache.encoded(1), cache.labels(1)
-    same = texture_of(true, true, labels, 2)
+    coarse = true[:, ::2, ::2, ::2]
+    same = texture_of(DrawnAgain(coarse, true, true, labels))
     assert same.ct_error_hu["body"] == 0
     assert math.isnan(same.ct_error_hu["bone"])
     true_sd, drawn_sd = same.ct_sd_hu["liver"]
     assert true_sd == drawn_sd > 0
     brighter = true.float()
     brighter[0][LIVER] += 0.1
-    other = texture_of(true, brighter, labels, 2)
+    other = texture_of(DrawnAgain(coarse, brighter, true, labels))
     assert other.ct_error_hu["body"] > 0
     assert other.ct_sd_hu["liver"] == pytest.approx((true_sd, true_sd), rel=0.01)
 
@@ -95,19 +103,23 @@ def test_a_model_draws_held_out_phantoms_again(
         "spacing_mm: 16.0}\n"
     )
     words = ["texture", str(config), "--model", str(model), "--phantoms", "1"]
+    words += ["--picture", str(tmp_path / "views.png")]
     monkeypatch.setattr(sys, "argv", words)
     texture_module.main()
     cache = PhantomCache(
         PhantomData(folder=tmp_path / "cache", subjects=1, seed=3, spacing_mm=16.0)
     )
-    figures = textures(tiny_cascade(), cache, [1])
-    assert capsys.readouterr().out.startswith("| | phantoms | drawn |")
+    figures = [texture_of(pair) for pair in drawn_again(tiny_cascade(), cache, [1])]
     assert figures[0].ct_error_hu["body"] > 0
-    assert "| mean error, CT, bone [HU] | | nan |" in table(figures)
+    lines = table(figures).splitlines()
+    assert "| mean error, CT, bone [HU] | | nan |" in lines
+    told = capsys.readouterr().out.splitlines()
+    assert [row.split("|")[1] for row in told] == [row.split("|")[1] for row in lines]
+    assert matplotlib.image.imread(tmp_path / "views.png").std() > 0
     # The second held-out phantom was not asked for.
     assert not list((tmp_path / "cache").glob("000002*"))
 
 
 def test_phantoms_of_other_voxels_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="draws voxels of 16 mm and the config's ph"):
-        textures(tiny_cascade(), cache_of(tmp_path, 32.0), [1])
+        next(drawn_again(tiny_cascade(), cache_of(tmp_path, 32.0), [1]))

@@ -218,6 +218,22 @@ def _rounded(cascade: Cascade, cache: PhantomCache, through: bool) -> dict[str, 
     }
 
 
+def need_voxels_of(cascade: Cascade, cache: PhantomCache) -> None:
+    """Refuse a model that draws other voxels than the phantoms have.
+
+    Raises
+    ------
+    ModelError
+        In those words.
+    """
+    if cascade.grid != cache.grid:
+        drawn, there = (grid.spacing_mm[0] for grid in (cascade.grid, cache.grid))
+        raise ModelError(
+            f"this model draws voxels of {drawn:g} mm and the config's phantoms have "
+            f"{there:g} mm; take the config of its own fine stage"
+        )
+
+
 def remeasure(model: Path, cache: PhantomCache, *, device: str) -> None:
     """Measure a published model anew and rewrite its card's ``metrics``.
 
@@ -229,12 +245,7 @@ def remeasure(model: Path, cache: PhantomCache, *, device: str) -> None:
     """
     cascade = Cascade.load(load_card(model), device=device)
     need_segmenter(cascade)
-    if cascade.grid != cache.grid:
-        spacings_mm = [grid.spacing_mm[0] for grid in (cascade.grid, cache.grid)]
-        raise ModelError(
-            "{}: this model draws voxels of {:g} mm and the config's phantoms have "
-            "{:g} mm; take the config of its own fine stage".format(model, *spacings_mm)
-        )
+    need_voxels_of(cascade, cache)
     card = YAML(typ="safe", pure=True).load((model / CARD_NAME).read_text("utf-8"))
     card["metrics"] = {**card.get("metrics", {}), **held_out_metrics(cascade, cache)}
     write_card(card, model)

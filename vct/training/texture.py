@@ -6,13 +6,15 @@
 takes the first held-out phantoms of a fine stage's config (``--data`` is another folder
 than it names, as of ``vct train``) and prints how far the CT is from theirs, and how
 much CT and PET vary inside the coarse voxels of an organ: noise and fine structure,
-which the coarse volume cannot tell. The base stage has no part in it.
+which the coarse volume cannot tell. The base stage has no part in it. ``--picture
+FILE`` shows the first of them: CT of the coarse volume, as drawn, and of the phantom.
 """
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,14 +23,58 @@ from vct.anatomy import CURRENT_LIST, LABEL_OF
 from vct.cascade import Cascade
 from vct.cascade.encode import decode
 from vct.cascade.resample import box_mean, coarsen
-from vct.errors import ModelError
 from vct.models import load_card
 from vct.training.cache import PhantomCache, build_cache
 from vct.training.command_line import told_in_one_line
 from vct.training.config import load_config
+from vct.training.evaluate import need_voxels_of
 
 ERROR_REGIONS = ("body", "bone")
 SPREAD_REGIONS = ("liver", "gluteal_muscle", "subcutaneous_fat", "vertebrae")
+
+
+class DrawnAgain(NamedTuple):
+    """A phantom and what a model draws over its coarse volume.
+
+    Encoded volumes (2, k, j, i), ``coarse`` on the coarse grid; labels (k, j, i).
+    """
+
+    coarse: Tensor
+    drawn: Tensor
+    true: Tensor
+    labels: Tensor
+
+    @property
+    def factor(self) -> int:
+        """Voxels along the edge of a coarse one."""
+        return self.labels.shape[0] // self.coarse.shape[1]
+
+
+@torch.no_grad()
+def drawn_again(
+    cascade: Cascade, cache: PhantomCache, phantoms: Iterable[int]
+) -> Iterator[DrawnAgain]:
+    """Phantoms of a cache, each drawn again from its coarse volume.
+
+    Raises
+    ------
+    ModelError
+        If the model draws other voxels than the phantoms have.
+    """
+    need_voxels_of(cascade, cache)
+    for index in phantoms:
+        true = cache.encoded(index)[None].to(cascade.device).float()
+        condition = cache.condition(range(index, index + 1)).to(cascade.device)
+        coarse = coarsen(true, cascade.superres.architecture.factor)
+        rng = torch.Generator(cascade.device)
+        rng.manual_seed(index)
+        coarse_noise, noise = (
+            torch.randn(volume.shape, generator=rng, device=rng.device)
+            for volume in (coarse, true)
+        )
+        drawn = cascade.sample_superres(condition, coarse, coarse_noise, noise)
+        labels = cache.labels(index).to(cascade.device)
+        yield DrawnAgain(coarse[0], drawn[0], true[0], labels)
 
 
 @dataclass(frozen=True)
@@ -74,10 +120,12 @@ def spread_inside(image: Tensor, inside: Tensor, factor: int) -> float:
     return float((variance.mean().clamp_min(0) * count / (count - 1)).sqrt())
 
 
-def texture_of(true: Tensor, drawn: Tensor, labels: Tensor, factor: int) -> Texture:
-    """Figures of encoded volumes (2, k, j, i) and organ labels (k, j, i)."""
+def texture_of(pair: DrawnAgain) -> Texture:
+    """Figures of one phantom."""
+    labels, factor = pair.labels, pair.factor
     (hu, suv), (drawn_hu, drawn_suv) = (
-        (image[0] for image in decode(volume[None].float())) for volume in (true, drawn)
+        (image[0] for image in decode(volume[None].float()))
+        for volume in (pair.true, pair.drawn)
     )
     error = (drawn_hu - hu).abs()
     spread_hu, spread_suv = {}, {}
@@ -102,41 +150,6 @@ def _region(labels: Tensor, name: str) -> Tensor:
     return torch.isin(labels, torch.tensor(values, device=labels.device))
 
 
-@torch.no_grad()
-def textures(
-    cascade: Cascade, cache: PhantomCache, phantoms: Iterable[int]
-) -> list[Texture]:
-    """Phantoms of a cache, each drawn again from its coarse volume.
-
-    Raises
-    ------
-    ModelError
-        If the model draws other voxels than the phantoms have.
-    """
-    if cascade.grid != cache.grid:
-        raise ModelError(
-            f"the model draws voxels of {cascade.grid.spacing_mm[0]:g} mm and the "
-            f"config's phantoms have {cache.grid.spacing_mm[0]:g} mm; take the config "
-            "of its own fine stage"
-        )
-    factor = cascade.superres.architecture.factor
-    figures = []
-    for index in phantoms:
-        true = cache.encoded(index)[None].to(cascade.device).float()
-        condition = cache.condition(range(index, index + 1)).to(cascade.device)
-        coarse = coarsen(true, factor)
-        rng = torch.Generator(cascade.device)
-        rng.manual_seed(index)
-        coarse_noise, noise = (
-            torch.randn(shape, generator=rng, device=rng.device)
-            for shape in (coarse.shape, true.shape)
-        )
-        drawn = cascade.sample_superres(condition, coarse, coarse_noise, noise)
-        labels = cache.labels(index).to(cascade.device)
-        figures.append(texture_of(true[0], drawn[0], labels, factor))
-    return figures
-
-
 def table(figures: Sequence[Texture]) -> str:
     """The means over phantoms as Markdown: what, phantoms, drawn."""
     lines = ["| | phantoms | drawn |", "|---|---|---|"]
@@ -152,6 +165,35 @@ def table(figures: Sequence[Texture]) -> str:
     return "\n".join(lines).replace("_", " ")
 
 
+def save_views(pair: DrawnAgain, path: Path, spacing_mm: float) -> None:
+    """Coronal and axial CT, -200 to 300 HU, as PNG: coarse, drawn, phantom.
+
+    The axial slice is the liver's middle one, the coronal one the body's.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    k = int((pair.labels == LABEL_OF["liver"]).nonzero()[:, 0].float().median())
+    j = int(_region(pair.labels, "body").nonzero()[:, 1].float().median())
+    figure = Figure(figsize=(12, 12), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(2, 3, height_ratios=[1.6, 1])
+    named = [
+        ("coarse volume", pair.coarse, pair.factor),
+        ("drawn", pair.drawn, 1),
+        ("phantom", pair.true, 1),
+    ]
+    for column, (name, volume, size) in enumerate(named):
+        hu = decode(volume[None].float())[0][0].cpu().numpy()
+        trunk = slice(len(hu) // 5, len(hu) * 3 // 4)
+        views = (hu[trunk, j // size][::-1], hu[k // size])
+        axes[0, column].set_title(f"{name}, {size * spacing_mm:g} mm")
+        for ax, view in zip(axes[:, column], views, strict=True):
+            ax.imshow(view, cmap="gray", vmin=-200, vmax=300, interpolation="nearest")
+            ax.set_axis_off()
+    figure.savefig(path, dpi=80)
+
+
 def _mean(values: Iterable[float]) -> float:
     """Mean of those that are numbers."""
     return float(torch.tensor(list(values), dtype=torch.float64).nanmean())
@@ -165,13 +207,19 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--phantoms", type=int, default=3)
     parser.add_argument("--data", type=Path, help="folder of the data, as vct train")
+    parser.add_argument("--picture", type=Path, help="PNG of the first phantom")
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     data = load_config(args.config, "superres", data=args.data).phantoms
     data = data.model_copy(update={"held_out": min(args.phantoms, data.held_out)})
     cache = build_cache(data, device=args.device, held_out_only=True)
     cascade = Cascade.load(load_card(args.model), device=args.device, segmenter=False)
-    print(table(textures(cascade, cache, cache.held_out)))
+    figures: list[Texture] = []
+    for pair in drawn_again(cascade, cache, cache.held_out):
+        if args.picture and not figures:
+            save_views(pair, args.picture, cache.grid.spacing_mm[0])
+        figures.append(texture_of(pair))
+    print(table(figures))
 
 
 if __name__ == "__main__":
