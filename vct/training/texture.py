@@ -4,9 +4,9 @@
         --model trained_models/whole-body-4mm --phantoms 3
 
 takes the first held-out phantoms of a fine stage's config (``--data`` is another folder
-than it names, as of ``vct train``) and prints how far the CT is from theirs, and how
-much CT and PET vary inside the coarse voxels of an organ: noise and fine structure,
-which the coarse volume cannot tell. The base stage has no part in it. ``--picture
+than it names, as of ``vct train``) and prints how far CT and PET are from theirs, and
+how much they vary inside the coarse voxels of an organ: noise and fine structure, which
+the coarse volume cannot tell. The base stage has no part in it. ``--picture
 FILE`` shows the first of them: CT of the coarse volume, as drawn, and of the phantom.
 """
 
@@ -29,7 +29,8 @@ from vct.training.command_line import told_in_one_line
 from vct.training.config import load_config
 from vct.training.evaluate import need_voxels_of
 
-ERROR_REGIONS = ("body", "bone")
+CT_ERROR_REGIONS = ("body", "bone")
+PET_ERROR_REGIONS = ("body", "kidneys", "heart", "brain")
 SPREAD_REGIONS = ("liver", "gluteal_muscle", "subcutaneous_fat", "vertebrae")
 
 
@@ -83,13 +84,14 @@ class Texture:
 
     Attributes
     ----------
-    ct_error_hu
-        Mean absolute difference of drawn and true CT.
+    ct_error_hu, pet_error
+        Mean absolute difference of drawn and true CT; of PET, over its mean.
     ct_sd_hu, pet_cv
         ``spread_inside`` of true and drawn CT; of PET, over its mean.
     """
 
     ct_error_hu: dict[str, float]
+    pet_error: dict[str, float]
     ct_sd_hu: dict[str, tuple[float, float]]
     pet_cv: dict[str, tuple[float, float]]
 
@@ -122,26 +124,30 @@ def spread_inside(image: Tensor, inside: Tensor, factor: int) -> float:
 
 def texture_of(pair: DrawnAgain) -> Texture:
     """Figures of one phantom."""
-    labels, factor = pair.labels, pair.factor
     (hu, suv), (drawn_hu, drawn_suv) = (
         (image[0] for image in decode(volume[None].float()))
         for volume in (pair.true, pair.drawn)
     )
-    error = (drawn_hu - hu).abs()
-    spread_hu, spread_suv = {}, {}
-    for region in SPREAD_REGIONS:
-        inside = _region(labels, region)
-        spread_hu[region] = tuple(
-            spread_inside(image, inside, factor) for image in (hu, drawn_hu)
-        )
-        spread_suv[region] = tuple(
-            spread_inside(image, inside, factor) / float(image[inside].mean())
-            for image in (suv, drawn_suv)
-        )
+    names = {*CT_ERROR_REGIONS, *PET_ERROR_REGIONS, *SPREAD_REGIONS}
+    inside = {name: _region(pair.labels, name) for name in names}
+
+    def mean(image: Tensor, name: str) -> float:
+        return float(image[inside[name]].mean())
+
+    def sd(image: Tensor, name: str) -> float:
+        return spread_inside(image, inside[name], pair.factor)
+
+    def cv(image: Tensor, name: str) -> float:
+        return sd(image, name) / mean(image, name)
+
+    error_hu, error_suv = (drawn_hu - hu).abs(), (drawn_suv - suv).abs()
     return Texture(
-        {name: float(error[_region(labels, name)].mean()) for name in ERROR_REGIONS},
-        spread_hu,  # type: ignore[arg-type]
-        spread_suv,  # type: ignore[arg-type]
+        ct_error_hu={name: mean(error_hu, name) for name in CT_ERROR_REGIONS},
+        pet_error={
+            name: mean(error_suv, name) / mean(suv, name) for name in PET_ERROR_REGIONS
+        },
+        ct_sd_hu={name: (sd(hu, name), sd(drawn_hu, name)) for name in SPREAD_REGIONS},
+        pet_cv={name: (cv(suv, name), cv(drawn_suv, name)) for name in SPREAD_REGIONS},
     )
 
 
@@ -153,9 +159,12 @@ def _region(labels: Tensor, name: str) -> Tensor:
 def table(figures: Sequence[Texture]) -> str:
     """The means over phantoms as Markdown: what, phantoms, drawn."""
     lines = ["| | phantoms | drawn |", "|---|---|---|"]
-    for name in ERROR_REGIONS:
+    for name in CT_ERROR_REGIONS:
         error = _mean(f.ct_error_hu[name] for f in figures)
         lines.append(f"| mean error, CT, {name} [HU] | | {error:.1f} |")
+    for name in PET_ERROR_REGIONS:
+        error = _mean(f.pet_error[name] for f in figures)
+        lines.append(f"| mean error over mean, PET, {name} | | {error:.3f} |")
     for name in SPREAD_REGIONS:
         true, drawn = (_mean(f.ct_sd_hu[name][n] for f in figures) for n in (0, 1))
         lines.append(f"| SD, CT, {name} [HU] | {true:.1f} | {drawn:.1f} |")
