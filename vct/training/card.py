@@ -25,7 +25,7 @@ PHANTOMS = (
     "used."
 )
 UNVALIDATED = "unvalidated: trained on digital phantoms, never tried on patients"
-VERSION = "0.6.0"
+VERSION = "0.7.0"
 # Steps: docs/explanation/ablation.md, "Steps of each stage"
 # Ends with the mean of what noise of level 0.2 leaves open: the fine stage sees its
 # input under noise nearly as strong, and a young network adds blotches below.

@@ -184,9 +184,9 @@ def save_views(pair: DrawnAgain, path: Path, spacing_mm: float) -> None:
 
     k = int((pair.labels == LABEL_OF["liver"]).nonzero()[:, 0].float().median())
     j = int(_region(pair.labels, "body").nonzero()[:, 1].float().median())
-    figure = Figure(figsize=(12, 12), layout="constrained")
+    figure = Figure(figsize=(12, 8.4), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(2, 3, height_ratios=[1.6, 1])
+    axes = figure.subplots(2, 3, height_ratios=[5, 3])
     named = [
         ("coarse volume", pair.coarse, pair.factor),
         ("drawn", pair.drawn, 1),
