@@ -152,13 +152,14 @@ def _overlaps(found: Tensor, truth: Tensor, organs: OrganList) -> dict[str, floa
     """Voxels that both give to a row of the tables."""
     both = {}
     for row in organs.rows:
-        values = [LABEL_OF[part] for part in organs.parts(row)]
-        mine, theirs = (_any_of(labels, values) for labels in (found, truth))
+        mine, theirs = (voxels_of(row, labels, organs) for labels in (found, truth))
         both[row] = float((mine & theirs).sum())
     return both
 
 
-def _any_of(labels: Tensor, values: list[int]) -> Tensor:
+def voxels_of(row: str, labels: Tensor, organs: OrganList) -> Tensor:
+    """Voxels of an organ, a group of organs or the body, bool, as ``labels``."""
+    values = [LABEL_OF[part] for part in organs.parts(row)]
     return torch.stack([labels == value for value in values]).any(dim=0)
 
 

@@ -25,9 +25,34 @@ def passed_through(
     """Encoded fine volumes (b, 2, k, j, i) after both stages had them."""
     coarse = coarsen(fine, cascade.superres.architecture.factor)
     coarse = repaired(cascade.base, coarse, condition, rng)
+    return drawn_over(cascade, coarse, condition, rng)
+
+
+@torch.no_grad()
+def drawn_over(
+    cascade: Cascade, coarse: Tensor, condition: Tensor, rng: torch.Generator
+) -> Tensor:
+    """Encoded fine volumes that the fine stage draws over given coarse ones.
+
+    Parameters
+    ----------
+    cascade
+        Its fine stage and that one's sampler draw.
+    coarse
+        Encoded, (b, 2, k, j, i) on the coarse grid.
+    condition
+        (b, 6).
+    rng
+        Of the augmentation's noise, then of the fine noise.
+
+    Returns
+    -------
+    Tensor
+        (b, 2, k, j, i) on the fine grid.
+    """
     coarse_noise, fine_noise = (
-        torch.randn(shape, generator=rng, device=rng.device)
-        for shape in (coarse.shape, fine.shape)
+        torch.randn((len(coarse), 2, *shape), generator=rng, device=rng.device)
+        for shape in (coarse.shape[2:], cascade.grid.shape)
     )
     return cascade.sample_superres(condition, coarse, coarse_noise, fine_noise)
 

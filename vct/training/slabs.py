@@ -92,7 +92,7 @@ class FineVolumes:
         return self.slab((index, (0, 0, 0)), self.images.grid.shape)
 
     def slab(self, pick: Pick, shape: Indices) -> Tensor:
-        """Slab of ``shape`` of it."""
+        """Slab of ``shape`` of an encoded volume, float32, (2, k, j, i)."""
         index, start = pick
         k, j, i = _box(start, shape)
         if self._fine:

@@ -27,7 +27,8 @@ from vct.models import load_card
 from vct.training.cache import PhantomCache, build_cache
 from vct.training.command_line import told_in_one_line
 from vct.training.config import load_config
-from vct.training.evaluate import need_voxels_of
+from vct.training.evaluate import need_voxels_of, voxels_of
+from vct.training.passed import drawn_over
 
 CT_ERROR_REGIONS = ("body", "bone")
 PET_ERROR_REGIONS = ("body", "kidneys", "heart", "brain")
@@ -69,11 +70,7 @@ def drawn_again(
         coarse = coarsen(true, cascade.superres.architecture.factor)
         rng = torch.Generator(cascade.device)
         rng.manual_seed(index)
-        coarse_noise, noise = (
-            torch.randn(volume.shape, generator=rng, device=rng.device)
-            for volume in (coarse, true)
-        )
-        drawn = cascade.sample_superres(condition, coarse, coarse_noise, noise)
+        drawn = drawn_over(cascade, coarse, condition, rng)
         labels = cache.labels(index).to(cascade.device)
         yield DrawnAgain(coarse[0], drawn[0], true[0], labels)
 
@@ -85,9 +82,9 @@ class Texture:
     Attributes
     ----------
     ct_error_hu, pet_error
-        Mean absolute difference of drawn and true CT; of PET, over its mean.
+        Mean absolute difference of drawn and true CT [HU]; of PET, over its true mean.
     ct_sd_hu, pet_cv
-        ``spread_inside`` of true and drawn CT; of PET, over its mean.
+        ``spread_inside`` of CT [HU], true and drawn; of PET, over the mean of each.
     """
 
     ct_error_hu: dict[str, float]
@@ -129,7 +126,7 @@ def texture_of(pair: DrawnAgain) -> Texture:
         for volume in (pair.true, pair.drawn)
     )
     names = {*CT_ERROR_REGIONS, *PET_ERROR_REGIONS, *SPREAD_REGIONS}
-    inside = {name: _region(pair.labels, name) for name in names}
+    inside = {name: voxels_of(name, pair.labels, CURRENT_LIST) for name in names}
 
     def mean(image: Tensor, name: str) -> float:
         return float(image[inside[name]].mean())
@@ -149,11 +146,6 @@ def texture_of(pair: DrawnAgain) -> Texture:
         ct_sd_hu={name: (sd(hu, name), sd(drawn_hu, name)) for name in SPREAD_REGIONS},
         pet_cv={name: (cv(suv, name), cv(drawn_suv, name)) for name in SPREAD_REGIONS},
     )
-
-
-def _region(labels: Tensor, name: str) -> Tensor:
-    values = [LABEL_OF[part] for part in CURRENT_LIST.parts(name)]
-    return torch.isin(labels, torch.tensor(values, device=labels.device))
 
 
 def table(figures: Sequence[Texture]) -> str:
@@ -183,7 +175,8 @@ def save_views(pair: DrawnAgain, path: Path, spacing_mm: float) -> None:
     from matplotlib.figure import Figure
 
     k = int((pair.labels == LABEL_OF["liver"]).nonzero()[:, 0].float().median())
-    j = int(_region(pair.labels, "body").nonzero()[:, 1].float().median())
+    body = voxels_of("body", pair.labels, CURRENT_LIST)
+    j = int(body.nonzero()[:, 1].float().median())
     figure = Figure(figsize=(12, 8.4), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(2, 3, height_ratios=[5, 3])
