@@ -148,9 +148,16 @@ def test_every_error_has_its_exit_code(
     assert ("report" in told) == (code == EXIT_BUG)
 
 
-def test_debug_shows_the_traceback_wherever_it_stands() -> None:
-    with pytest.raises(ModelError, match="unknown model 'no-such'"):
-        main(["models", "no-such", "--debug"])
+@pytest.mark.parametrize("first", [True, False])
+def test_debug_shows_the_traceback_wherever_it_stands(
+    capsys: pytest.CaptureFixture[str], first: bool
+) -> None:
+    """And the exit code stays what a script goes by."""
+    words = ["models", "no-such"]
+    assert run(*(["--debug", *words] if first else [*words, "--debug"])) == 3
+    told = capsys.readouterr().err
+    assert "Traceback" in told
+    assert "error: unknown model 'no-such'" in told
 
 
 def test_an_unknown_option_is_a_usage_error() -> None:

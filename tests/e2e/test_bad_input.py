@@ -135,7 +135,23 @@ def test_check_for_a_program_says_what_build_would_refuse(
     assert ended.value.code == 3
     told = json.loads(capsys.readouterr().out)
     assert told["valid"] is False
+    assert "uptake_min" in told["refusal"]
     assert told["protocol_outside_model"][0].startswith("protocol: uptake_min runs")
+
+
+def test_check_for_a_program_tells_of_a_spec_that_cannot_be_read(
+    capsys: pytest.CaptureFixture[str], write_spec: WriteSpec
+) -> None:
+    for bad, code in (
+        (lambda: write_spec("uptake_min: 60", "uptake_min: soon"), 2),
+        (lambda: write_spec(model=Path("no-such-model")), 3),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(["check", "--json", str(bad())])
+        assert ended.value.code == code
+        told, said = capsys.readouterr()
+        assert json.loads(told)["valid"] is False
+        assert f"error: {json.loads(told)['refusal']}" in said
 
 
 @pytest.mark.parametrize("dry", [["--dry-run"], []])

@@ -254,6 +254,15 @@ def test_a_place_that_cannot_be_written_is_told_before_anything_is_compared(
     assert f"{out}: cannot be written" in capsys.readouterr().err
 
 
+def test_nothing_is_made_where_a_side_is_no_cohort(
+    cohorts: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    sides = str(cohorts / "hot"), str(tmp_path / "empty")
+    assert run("compare", *sides, "-o", str(tmp_path / "new")) == 4
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_disk_that_is_full_is_no_bug(
     cohorts: Path,
     tmp_path: Path,

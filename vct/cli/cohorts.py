@@ -45,8 +45,13 @@ def check(
     from vct.spec import load_spec
     from vct.subjects import sample_columns, share_outside
 
-    spec = load_spec(spec_path)
-    card = find_model(spec.model.name)
+    try:
+        spec = load_spec(spec_path)
+        card = find_model(spec.model.name)
+    except VctError as error:
+        if as_json:
+            show_json({"valid": False, "refusal": str(error)})
+        raise
     large = spec.size > _CHECKED_SUBJECTS and not spec.quotas
     people, _ = sample_columns(spec, size=_CHECKED_SUBJECTS if large else None)
     outside, protocol = (
@@ -58,6 +63,7 @@ def check(
         show_json(
             {
                 "valid": refusal is None,
+                "refusal": None if refusal is None else str(refusal),
                 "name": spec.name,
                 "size": spec.size,
                 "seed": spec.seed,

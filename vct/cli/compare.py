@@ -64,8 +64,9 @@ def compare(
     from vct.validation.compare_cohorts import Side, compare_cohorts, names_of
     from vct.validation.comparison_tables import write_tables
 
-    _make_folder(out)
     sides = Side(a, arm_a), Side(b, arm_b)
+    cohorts = [(side, load_cohort(side.folder)) for side in sides]
+    _make_folder(out)
     tables = compare_cohorts(
         *sides,
         bound_percent=bound,
@@ -77,7 +78,6 @@ def compare(
     else:
         show("\n".join(lines(tables, *names_of(*sides))))
     if out is not None:
-        cohorts = [(side, load_cohort(side.folder)) for side in sides]
         with told_as_unwritable(out, _ADVICE):
             write_tables(out, tables)
             page = write_comparison(

@@ -1,6 +1,7 @@
 """The application: commands gathered, errors turned into words and exit codes."""
 
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -59,12 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         app(given, prog_name="vct")
     except VctError as error:
         if debug:
-            raise
+            traceback.print_exc()
         say(f"error: {error}")
         sys.exit(error.exit_code)
     except Exception:
-        import traceback
-
         traceback.print_exc()
         say(
             "error: this is a bug of vct, not of your input. Please report it with "

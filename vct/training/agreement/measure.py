@@ -80,6 +80,8 @@ class Plan:
         Take the population from the cache too, instead of rendering it.
     batch
         Subjects on the device at once, and in one file.
+    share
+        (rank, world): this process's part of the work of several on one folder.
     """
 
     sizes: Sizes = Sizes()
@@ -88,6 +90,7 @@ class Plan:
     cache: PhantomData | None = None
     population_from_cache: bool = False
     batch: int = 16
+    share: tuple[int, int] = (0, 1)
 
 
 def measure(
@@ -170,8 +173,9 @@ def works(
     )
 
     def chunked(every: Sequence[Member]) -> list[list[Member]]:
-        step = plan.batch
-        return [list(every[i : i + step]) for i in range(0, len(every), step)]
+        step, (rank, world) = plan.batch, plan.share
+        chunks = [list(every[i : i + step]) for i in range(0, len(every), step)]
+        return chunks[rank::world]
 
     def of(name: SetName, size: int) -> list[list[Member]]:
         return chunked(members(name, people[:size]))
