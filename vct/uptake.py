@@ -22,7 +22,8 @@ def bq_ml_per_suv(
     Raises
     ------
     ValueError
-        If weight, dose or half-life is not positive, or uptake time is negative.
+        If weight, dose or half-life is not positive, or uptake time is negative or so
+        long that nothing is left.
 
     Examples
     --------
@@ -39,4 +40,6 @@ def bq_ml_per_suv(
     if not uptake_min >= 0:
         raise ValueError(f"uptake_min must not be negative, got {uptake_min}")
     dose_bq = injected_mbq * 1e6 * 2.0 ** (-uptake_min * 60.0 / half_life_s)
+    if not dose_bq > 0:
+        raise ValueError(f"uptake_min {uptake_min:g} leaves no activity")
     return dose_bq / (weight_kg * 1e3)

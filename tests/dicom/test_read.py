@@ -59,6 +59,44 @@ def test_a_file_cut_anywhere(folder: Path, tmp_path: Path) -> None:
             read_series(tmp_path, "PT")
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_bit_flipped_anywhere_in_the_header(folder: Path, tmp_path: Path) -> None:
+    """Read as it was but for that bit, or one clear message."""
+    rewrite(folder / "PT" / "0005.dcm", ImagesInAcquisition=1)
+    whole = (folder / "PT" / "0005.dcm").read_bytes()
+    header, path = whole.index(b"\xe0\x7f\x10\x00"), tmp_path / "flipped.dcm"
+    read, refused = 0, 0
+    for at in range(132, header, 2):
+        flipped = bytearray(whole)
+        flipped[at] ^= 1 << at % 8
+        path.write_bytes(flipped)
+        try:
+            read_series(tmp_path, "PT")
+            read += 1
+        except CohortError:
+            refused += 1
+    assert min(read, refused) > 100
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("ImagePositionPatient", [1.0, 2.0]),
+        ("ImagesInAcquisition", "many"),
+        ("RescaleSlope", "nan"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_numbers_that_are_none(folder: Path, keyword: str, value: object) -> None:
+    path = folder / "CT" / "0002.dcm"
+    ds = pydicom.dcmread(path)
+    ds[keyword]._value = value  # as a damaged file has it: setting it would refuse
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vct.dicom.read.dcmread", lambda _: ds)
+        with pytest.raises(CohortError, match=f"damaged: its {keyword} is"):
+            read_series(folder, "CT")
+
+
 @pytest.mark.parametrize("modality", ["CT", "PT"])
 def test_a_missing_slice(folder: Path, modality: str) -> None:
     (folder / modality / "0005.dcm").unlink()

@@ -138,6 +138,20 @@ def test_references_of_other_names_go_together():
     Asked(("autopet-published", "hedypet-fit", "here/clinic.parquet", "ward.parquet"))
 
 
+def test_a_reference_that_is_none_is_told_before_hours_of_measuring(
+    cohort_dir, monkeypatch, capsys
+):
+    measured: list[object] = []
+    monkeypatch.setattr(
+        "vct.cli.remeasure.remeasure_organs", lambda *args: measured.append(args)
+    )
+    with pytest.raises(SystemExit) as ended:
+        main(["validate", str(cohort_dir), "--remeasure", "--reference", "typo"])
+    assert ended.value.code == 4
+    assert "no reference is called 'typo'" in capsys.readouterr().err
+    assert not measured
+
+
 @pytest.mark.parametrize("bound", [0, 0.05, 99.5])
 def test_a_bound_must_be_a_percentage(bound):
     words = f"a bound of {bound} % is none; name a percentage from 0.1 to 99"

@@ -63,7 +63,9 @@ def validate(
     with told_as_unwritable(out, advice, failed="read or written"):
         if remeasure:
             from vct.cli.remeasure import remeasure_organs
+            from vct.validation.against import Asked
 
+            Asked(tuple(reference or ()), bound_percent).check_readable()
             remeasure_organs(out, say)
         findings = validate_cohort(
             out,

@@ -15,10 +15,18 @@ from vct.volume import Volume
 
 _SPACING_TOLERANCE = 1e-3  # relative; our own files keep 1e-6
 _SAME = ("SeriesInstanceUID", "Rows", "Columns", "PixelSpacing")
-_NEEDED = (
-    *("Modality", *_SAME, "ImagePositionPatient", "ImageOrientationPatient"),
-    *("RescaleSlope", "RescaleIntercept"),
-)
+# Attributes that hold so many numbers.
+_NUMBERS = {
+    "Rows": 1,
+    "Columns": 1,
+    "PixelSpacing": 2,
+    "ImagePositionPatient": 3,
+    "ImageOrientationPatient": 6,
+    "RescaleSlope": 1,
+    "RescaleIntercept": 1,
+}
+_NUMBERS_IF_THERE = ("SliceThickness", "ImagesInAcquisition")
+_NEEDED = ("Modality", *dict.fromkeys((*_SAME, *_NUMBERS)))
 
 
 def read_series(folder: Path | str, modality: Literal["CT", "PT"]) -> Volume:
@@ -65,6 +73,7 @@ def _read(file: Path) -> Dataset:
         ds = dcmread(file)
         complete = ds.pixel_array.shape == (ds.Rows, ds.Columns)
         missing = [keyword for keyword in _NEEDED if ds.get(keyword) in (None, "")]
+        others = [k for k in _NUMBERS_IF_THERE if ds.get(k) not in (None, "")]
     except Exception as error:  # a damaged file raises whatever it likes
         raise CohortError(
             f"{file} is truncated or no DICOM image ({error}). Remove the subject's "
@@ -76,7 +85,23 @@ def _read(file: Path) -> Dataset:
         raise CohortError(
             f"{file} lacks {', '.join(missing)}: not a CT or PET slice of a cohort."
         )
+    for keyword in (*_NUMBERS, *others):
+        count = _NUMBERS.get(keyword, 1)
+        if not _are_numbers(ds.get(keyword), count):
+            raise CohortError(
+                f"{file} is damaged: its {keyword} is {ds.get(keyword)}. Remove the "
+                "subject's folder and run the same build again."
+            )
     return ds
+
+
+def _are_numbers(value: Any, count: int) -> bool:
+    """Whether an attribute's value is so many finite numbers."""
+    try:
+        numbers = np.ravel(value).astype(float)
+    except ValueError:
+        return False
+    return numbers.size == count and bool(np.isfinite(numbers).all())
 
 
 def _height_mm(ds: Dataset) -> float:
@@ -131,6 +156,11 @@ def _grid(path: Path, slices: list[Dataset]) -> Grid:
 
 def _bq_ml_per_suv(path: Path, ds: Dataset) -> float:
     """Activity concentration of SUV 1 by the QIBA vendor-neutral rules, for BQML."""
+    try:
+        for _ in ds.iterall():
+            pass  # values are converted, and found damaged, when they are looked at
+    except Exception as error:  # as in _read
+        raise CohortError(f"{path}: the header is damaged ({error}).") from error
     wanted: dict[str, Any] = {"Units": "BQML", "DecayCorrection": "START"}
     for keyword, value in wanted.items():
         found = ds.get(keyword)

@@ -73,6 +73,18 @@ class Asked:
         check_bound(self.bound_percent)
         _require_own_names(self.references)
 
+    def check_readable(self) -> None:
+        """Read each reference, before anything long is done.
+
+        Raises
+        ------
+        CohortError
+            If one is neither built-in nor a reference file.
+        """
+        for name in self.references:
+            if name not in BUILT_IN:
+                _read(Path(name))
+
 
 def _require_own_names(references: Sequence[str]) -> None:
     """Refuse references whose rows and findings could not be told apart.
@@ -193,13 +205,17 @@ def judged_findings(
         yield _slope_finding(row)
 
 
-def _own(path: Path, cohort: Cohort, asked: Asked) -> tuple[ReferenceFile, Against]:
+def _read(path: Path) -> ReferenceFile:
     if not path.suffix and not path.exists():
         raise CohortError(
             f"no reference is called {str(path)!r}. Name {', '.join(BUILT_IN)}, or a "
             "file of 'vct autopet reference'."
         )
-    reference = read_reference(path)
+    return read_reference(path)
+
+
+def _own(path: Path, cohort: Cohort, asked: Asked) -> tuple[ReferenceFile, Against]:
+    reference = _read(path)
     remark = require_same_instrument(
         cohort_instrument(cohort.run),
         reference.instrument,
