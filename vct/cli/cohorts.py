@@ -48,12 +48,12 @@ def check(
     try:
         spec = load_spec(spec_path)
         card = find_model(spec.model.name)
+        large = spec.size > _CHECKED_SUBJECTS and not spec.quotas
+        people, _ = sample_columns(spec, size=_CHECKED_SUBJECTS if large else None)
     except VctError as error:
         if as_json:
             show_json({"valid": False, "refusal": str(error)})
         raise
-    large = spec.size > _CHECKED_SUBJECTS and not spec.quotas
-    people, _ = sample_columns(spec, size=_CHECKED_SUBJECTS if large else None)
     outside, protocol = (
         share_outside(people, card.ranges),
         protocol_outside(people, card),

@@ -15,8 +15,11 @@ from vct.volume import Volume
 
 _SPACING_TOLERANCE = 1e-3  # relative; our own files keep 1e-6
 _SAME = ("SeriesInstanceUID", "Rows", "Columns", "PixelSpacing")
-# Attributes that hold so many numbers.
-_NUMBERS = {
+_NEEDED = (
+    *("Modality", *_SAME, "ImagePositionPatient", "ImageOrientationPatient"),
+    *("RescaleSlope", "RescaleIntercept"),
+)
+_NUMBERS = {  # how many there are in an attribute
     "Rows": 1,
     "Columns": 1,
     "PixelSpacing": 2,
@@ -24,9 +27,9 @@ _NUMBERS = {
     "ImageOrientationPatient": 6,
     "RescaleSlope": 1,
     "RescaleIntercept": 1,
+    "SliceThickness": 1,
+    "ImagesInAcquisition": 1,
 }
-_NUMBERS_IF_THERE = ("SliceThickness", "ImagesInAcquisition")
-_NEEDED = ("Modality", *dict.fromkeys((*_SAME, *_NUMBERS)))
 
 
 def read_series(folder: Path | str, modality: Literal["CT", "PT"]) -> Volume:
@@ -72,8 +75,7 @@ def _read(file: Path) -> Dataset:
     try:
         ds = dcmread(file)
         complete = ds.pixel_array.shape == (ds.Rows, ds.Columns)
-        missing = [keyword for keyword in _NEEDED if ds.get(keyword) in (None, "")]
-        others = [k for k in _NUMBERS_IF_THERE if ds.get(k) not in (None, "")]
+        values = {keyword: ds.get(keyword) for keyword in (*_NEEDED, *_NUMBERS)}
     except Exception as error:  # a damaged file raises whatever it likes
         raise CohortError(
             f"{file} is truncated or no DICOM image ({error}). Remove the subject's "
@@ -81,16 +83,17 @@ def _read(file: Path) -> Dataset:
         ) from error
     if not complete:
         raise CohortError(f"{file} is not a single slice, as CT and PET here are.")
+    missing = [keyword for keyword in _NEEDED if values[keyword] in (None, "")]
     if missing:
         raise CohortError(
             f"{file} lacks {', '.join(missing)}: not a CT or PET slice of a cohort."
         )
-    for keyword in (*_NUMBERS, *others):
-        count = _NUMBERS.get(keyword, 1)
-        if not _are_numbers(ds.get(keyword), count):
+    for keyword, count in _NUMBERS.items():
+        value = values[keyword]
+        if value not in (None, "") and not _are_numbers(value, count):
             raise CohortError(
-                f"{file} is damaged: its {keyword} is {ds.get(keyword)}. Remove the "
-                "subject's folder and run the same build again."
+                f"{file} is damaged: its {keyword} is {value}. Remove the subject's "
+                "folder and run the same build again."
             )
     return ds
 
