@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from tests.cascade.tiny import write_tiny_model
 from tests.e2e.conftest import SPEC
 from vct.build import plan_cohort
-from vct.build.shard import Shard, require_division
+from vct.build.shard import require_division
 from vct.errors import CohortError, VctError
+from vct.shard import Shard
 
 
 @given(st.integers(1, 9), st.integers(0, 40))

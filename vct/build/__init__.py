@@ -5,7 +5,7 @@ from vct.build.finish import finish_cohort
 from vct.build.folder import how_to_go_on
 from vct.build.plan import Plan, plan_cohort
 from vct.build.road import Build, BuiltSubject, build_cohort, check_options
-from vct.build.shard import Shard
+from vct.shard import Shard
 
 __all__ = [
     "Build",

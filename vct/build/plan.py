@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from vct.build.shard import Shard
 from vct.build.study import check_studies
 from vct.errors import ModelError, SpecError, VctError
 from vct.models import ModelCard, find_model
+from vct.shard import Shard
 
 if TYPE_CHECKING:
     import pandas as pd

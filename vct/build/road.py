@@ -16,13 +16,13 @@ from vct.build.finish import summarize, utc_now
 from vct.build.folder import OnExisting, agree, claim, finished, read_identity
 from vct.build.plan import Plan, plan_cohort
 from vct.build.record import cascade_identity, plan_identity, run_record
-from vct.build.shard import Shard
 from vct.build.study import study_context
 from vct.build.who import agreed_subjects
 from vct.build.writing import WriteTask, write_one, writer_pool
 from vct.device import resolve_device
 from vct.errors import VctError
 from vct.manifest import append_event, shard_name, write_run
+from vct.shard import Shard
 from vct.workers import kill_workers
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ import torch
 from typer.testing import CliRunner
 
 from tests.cascade.tiny import tiny_cascade
-from vct.errors import CohortError, ModelError, SpecError
+from vct.errors import CohortError, ModelError, SpecError, VctError
 from vct.grid import whole_body_grid
+from vct.shard import Shard
 from vct.training.agreement.__main__ import app
 from vct.training.agreement.chunks import pack_chunks
 from vct.training.agreement.measure import Plan, Sizes, measure
@@ -100,8 +101,8 @@ def test_two_calls_share_the_work_and_leave_one_result(
     measured: Path, data: PhantomData, tmp_path: Path
 ) -> None:
     chunks = []
-    for rank in (0, 1):
-        plan = Plan(SIZES, seed=4, cache=data, batch=2, share=(rank, 2))
+    for number in (1, 2):
+        plan = Plan(SIZES, seed=4, cache=data, batch=2, shard=Shard(number, 2))
         assert measure(tiny_cascade(), tmp_path, plan, log=lambda _: None)
         chunks.append({path.name for path in (tmp_path / "chunks").iterdir()})
     assert chunks[0] < chunks[1] == {p.name for p in (measured / "chunks").iterdir()}
@@ -109,12 +110,12 @@ def test_two_calls_share_the_work_and_leave_one_result(
         pd.testing.assert_frame_equal(one, other, check_exact=False, rtol=1e-4)
 
 
-@pytest.mark.parametrize("share", ["2", "0/2", "3/2", "1/2/3", "a/b", "/"])
-def test_a_share_that_is_none_is_refused(share: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("shard", ["2", "0/2", "3/2", "1/2/3", "a/b", "/"])
+def test_a_shard_that_is_none_is_refused(shard: str, tmp_path: Path) -> None:
     line = ["measure", "--model", "whole-body-4mm", "-o", str(tmp_path / "new")]
-    result = CliRunner().invoke(app, [*line, "--share", share])
-    assert result.exit_code == 2
-    assert "write 1/2 and 2/2" in " ".join(result.output.split())
+    result = CliRunner().invoke(app, [*line, "--shard", shard])
+    assert isinstance(result.exception, VctError)
+    assert "as in --shard" in str(result.exception)
     assert not (tmp_path / "new").exists()
 
 

@@ -1,6 +1,7 @@
 """``python -m vct.training.agreement``: measure, then compare; or look closer."""
 
 import math
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -33,8 +34,8 @@ def measure(
         bool, typer.Option(help="Compare with the cached phantoms: render fewer.")
     ] = False,
     batch: Annotated[int, typer.Option(help="Subjects on the device at once.")] = 16,
-    share: Annotated[
-        str, typer.Option(help="Part of the work, such as 1/2 and 2/2 of two calls.")
+    shard: Annotated[
+        str, typer.Option(help="Part of the work: 1/2 and 2/2 for two calls, or slurm.")
     ] = "1/1",
     workers: Annotated[int, typer.Option(help="Processes that render phantoms.")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
@@ -50,11 +51,12 @@ def measure(
     from vct.cascade import Cascade
     from vct.device import resolve_device
     from vct.models import find_model
+    from vct.shard import Shard
     from vct.training.agreement.measure import Plan, Sizes
     from vct.training.agreement.measure import measure as run
     from vct.training.config import PhantomData
 
-    part = _part(share)
+    part = Shard.parse(shard, os.environ)
     card = find_model(model)
     cascade = Cascade.load(card, device=resolve_device(device))
     phantoms = cache and PhantomData(
@@ -83,16 +85,6 @@ def measure(
         scratch=scratch,
         most_minutes=most_minutes,
         log=lambda line: print(line, flush=True),
-    )
-
-
-def _part(share: str) -> tuple[int, int]:
-    """``2/3`` as (1, 3): the second of three calls."""
-    which, _, of = share.partition("/")
-    if which.isdigit() and of.isdigit() and 1 <= int(which) <= int(of):
-        return int(which) - 1, int(of)
-    raise typer.BadParameter(
-        f"--share {share!r}: write 1/2 and 2/2 for the two calls that share the work"
     )
 
 

@@ -10,12 +10,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from vct.cascade import Cascade
 from vct.errors import ModelError, SpecError
+from vct.shard import Shard
 from vct.training.agreement.chunks import chunk_path, pack_chunks, write_chunk
 from vct.training.agreement.members import (
     CONDITIONS,
@@ -80,8 +81,8 @@ class Plan:
         Take the population from the cache too, instead of rendering it.
     batch
         Subjects on the device at once, and in one file.
-    share
-        (rank, world): this process's part of the work of several on one folder.
+    shard
+        This call's part of the work of several on one folder.
     """
 
     sizes: Sizes = Sizes()
@@ -90,7 +91,7 @@ class Plan:
     cache: PhantomData | None = None
     population_from_cache: bool = False
     batch: int = 16
-    share: tuple[int, int] = (0, 1)
+    shard: Shard = field(default_factory=lambda: Shard(1, 1))
 
 
 def measure(
@@ -173,9 +174,9 @@ def works(
     )
 
     def chunked(every: Sequence[Member]) -> list[list[Member]]:
-        step, (rank, world) = plan.batch, plan.share
+        step = plan.batch
         chunks = [list(every[i : i + step]) for i in range(0, len(every), step)]
-        return chunks[rank::world]
+        return plan.shard.of(chunks)
 
     def of(name: SetName, size: int) -> list[list[Member]]:
         return chunked(members(name, people[:size]))
