@@ -41,7 +41,17 @@ def test_the_margin_surrounds_the_body() -> None:
     grid = Grid((9, 9, 9), (4.0, 4.0, 4.0), (0.0, 0.0, 0.0))
     body = np.zeros(grid.shape, bool)
     body[4, 4, 4] = True
-    assert with_margin(body, grid).sum() == 7
+    assert with_margin(body, grid).voxels.sum() == 7
+
+
+@pytest.mark.parametrize("slices", range(318, 332))
+def test_the_margin_reaches_the_ends_of_the_scan(slices: int) -> None:
+    scan = Grid((slices, 8, 8), (3.0, 4.0, 4.0), (0.0, 0.0, 0.0))
+    working = working_grid(scan)
+    near = with_margin(np.ones(working.shape, bool), working)
+    target = Grid((3 * slices // 2, 8, 8), (2.0, 4.0, 4.0), (-0.5, 0.0, 0.0))
+    resampler = Resampler.between(near.grid, target)
+    assert (resampler.apply(near.voxels) > 0.5).all()
 
 
 def test_the_working_grid_lies_within_its_source() -> None:

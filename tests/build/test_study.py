@@ -15,6 +15,8 @@ from vct.build.study import check_studies, study_context
 from vct.errors import SpecError
 from vct.subjects import Subject
 
+ON_CPU = {"device": "cpu", "precision": "fp32", "batch_size": 1, "tile_plan": None}
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -32,7 +34,7 @@ def a_plan(folder: Path, model: Path, protocol: str = "") -> tuple[Plan, list[Su
 
 def test_the_context_says_what_spec_and_card_say(tmp_path: Path, model: Path) -> None:
     plan, subjects = a_plan(tmp_path, model, "  beds: {duration_s: 90, count: 6}\n")
-    study = study_context(plan, subjects[0])
+    study = study_context(plan, subjects[0], ON_CPU)
     assert (study.cohort, study.seed, study.n_beds) == ("tiny", 7, 6)
     assert study.start.isoformat() == "2025-01-15T10:00:00"
     assert study.trained_on == "Nothing: random weights for tests."
@@ -40,16 +42,24 @@ def test_the_context_says_what_spec_and_card_say(tmp_path: Path, model: Path) ->
     check_studies(plan.spec, plan.card, subjects)
 
 
-def root(plan: Plan, name: str = "S0001") -> str:
+def root(plan: Plan, name: str = "S0001", made_by: dict[str, Any] = ON_CPU) -> str:
     """Root of a subject's UIDs."""
     rows = plan.subjects.set_index("subject_id", drop=False)
-    return study_context(plan, Subject.from_row(rows.loc[name])).uid_root
+    return study_context(plan, Subject.from_row(rows.loc[name]), made_by).uid_root
 
 
 def test_another_seed_gives_other_uids(tmp_path: Path, model: Path) -> None:
     plan, _ = a_plan(tmp_path, model)
     other = dataclasses.replace(plan, spec=plan.spec.model_copy(update={"seed": 8}))
     assert root(plan) != root(other)
+
+
+@pytest.mark.parametrize("other", [{"device": "cuda"}, {"batch_size": 8}])
+def test_what_changes_voxels_gives_other_uids(
+    tmp_path: Path, model: Path, other: dict[str, Any]
+) -> None:
+    plan, _ = a_plan(tmp_path, model)
+    assert root(plan) != root(plan, made_by={**ON_CPU, **other})
 
 
 def test_a_header_only_protocol_gives_other_uids(tmp_path: Path, model: Path) -> None:
@@ -77,7 +87,9 @@ def test_uids_do_not_depend_on_the_last_bit(tmp_path: Path, model: Path) -> None
             subject,
             **{name: math.nextafter(x, math.inf) for name, x in numbers.items()},
         )
-        here, there = (study_context(plan, s).uid_root for s in (subject, elsewhere))
+        here, there = (
+            study_context(plan, s, ON_CPU).uid_root for s in (subject, elsewhere)
+        )
         assert here == there
 
 

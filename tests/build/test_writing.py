@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from vct.build.writing import WriteTask, write_one, writer_pool
+from vct.manifest import partial_beside
 from vct.measured import Measured
 
 
@@ -56,11 +57,30 @@ def test_a_failed_subject_leaves_nothing(
 def test_the_leftovers_of_a_killed_build_are_replaced(
     task: WriteTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    left = task.out / "dicom" / ".S0001.partial"
+    left = partial_beside(task.out / "dicom" / "S0001")
     left.mkdir()
     (left / "old.dcm").write_bytes(b"old")
     monkeypatch.setattr("vct.dicom.write_subject", lambda *_: ([], []), raising=False)
     write_one(task)
+    assert [p.name for p in (task.out / "dicom").iterdir()] == ["S0001"]
+    names = [p.name for p in (task.out / "dicom" / "S0001").iterdir()]
+    assert names == ["subject.json"]
+
+
+def test_of_two_builds_the_first_keeps_its_place(
+    task: WriteTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second has begun before the first is done, and loses nothing of it."""
+
+    def write(_: object, __: object, ___: object, folder: Path) -> object:
+        (folder / "second.dcm").write_bytes(b"second")
+        monkeypatch.setattr("vct.dicom.write_subject", lambda *_: ([], []))
+        write_one(task)
+        return [], []
+
+    monkeypatch.setattr("vct.dicom.write_subject", write, raising=False)
+    write_one(task)
+    assert [p.name for p in (task.out / "dicom").iterdir()] == ["S0001"]
     names = [p.name for p in (task.out / "dicom" / "S0001").iterdir()]
     assert names == ["subject.json"]
 

@@ -12,6 +12,7 @@ from tests.cascade.tiny import tiny_cascade, write_tiny_model
 from vct.cascade import Cascade
 from vct.cascade.clock import StageClock
 from vct.cascade.condition import condition_vector
+from vct.cascade.encode import SUV_MAX, encode_suv
 from vct.errors import ModelError
 from vct.grid import Grid, whole_body_grid
 from vct.models import load_card
@@ -93,6 +94,13 @@ def test_the_table_says_what_the_stored_integers_say() -> None:
         made.images.suv()[inside].mean(dtype=float), rel=1e-5
     )
     assert rows["body"]["hu_mean"] == pytest.approx(made.images.ct_hu()[inside].mean())
+
+
+def test_voxels_at_the_end_of_the_pet_encoding_are_counted() -> None:
+    cascade = tiny_cascade()
+    fine = torch.zeros(1, 2, *cascade.grid.shape)
+    fine[0, 1, 0, 0, :3] = encode_suv(torch.tensor([SUV_MAX, 2 * SUV_MAX, 149.9]))
+    assert cascade._integers(fine).clipped.tolist() == [[2]]
 
 
 class _Recorder(TorchDispatchMode):

@@ -7,6 +7,7 @@ import pytest
 from tests.validation.synthetic_people import of, with_column
 from vct.validation.comparison import (
     Against,
+    _deviations,
     compare,
     compare_summary,
 )
@@ -87,6 +88,15 @@ def test_a_slope_that_is_gone_is_named(reference):
     assert set(gone.query("on == 'bmi_kg_m2'")["verdict"]) == {"fail"}
     others = told[(told["organ"] != "liver") | (told["on"] != "bmi_kg_m2")]
     assert (others["verdict"] == "fail").mean() < 0.02
+
+
+def test_a_cohort_of_one_height_has_slopes_on_the_rest(reference):
+    cohort = people(6, 200)
+    cohort.who["height_m"] = 1.7
+    told = compare_slopes(cohort, reference, AGAINST)
+    assert set(told["on"]) == {"age_years", "bmi_kg_m2"}
+    cohort.who[["age_years", "bmi_kg_m2"]] = 50.0, 25.0
+    assert compare_slopes(cohort, reference, AGAINST).empty
 
 
 def test_other_demographics_are_no_fault_when_they_are_weighted(reference):
@@ -187,3 +197,17 @@ def test_tables_come_back_as_they_were_written(tmp_path, reference):
     again = read_tables(tmp_path)
     for name, table in tables.items():
         pd.testing.assert_frame_equal(again[name], table, check_dtype=False)
+
+
+def test_spread_is_told_about_the_middle_of_the_weighted() -> None:
+    rng = np.random.default_rng(9)
+    man = rng.random(4000) < 0.85  # and the cohort has as many women as men
+    x = np.where(man, 1.0, 0.0)[:, None]
+    weights = np.where(man, 0.5 / 0.85, 0.5 / 0.15)
+    assert _deviations(x, weights).mean == pytest.approx(0.5, abs=0.02)
+    y = 2.0 * man + rng.normal(size=4000)
+    weighted = _deviations(y[:, None], weights).mean
+    even = np.r_[rng.normal(2, 1, 4000), rng.normal(0, 1, 4000)]
+    assert weighted == pytest.approx(
+        _deviations(even[:, None], np.ones(8000)).mean, rel=0.03
+    )

@@ -37,11 +37,12 @@ def people(n: int, seed: int, *, shift: float = 0.0, scale: float = 1.0):
 POOL = people(20_000, seed=99)
 
 
-def findings(subjects, planned=None):
+def findings(subjects, planned=None, *, drawn=True):
     series = pd.DataFrame({"subject_id": subjects["subject_id"]})
     empty = pd.DataFrame()
     cohort = Cohort(Path(), "", {}, subjects, series, empty, empty, empty)
-    found = demographic_findings(cohort, POOL, subjects if planned is None else planned)
+    planned = subjects if planned is None else planned
+    found = demographic_findings(cohort, POOL, planned, drawn=drawn)
     return {finding.id: finding for finding in found}
 
 
@@ -88,6 +89,30 @@ def test_a_population_of_two_has_no_number_that_is_none():
     for finding in demographic_findings(cohort, two, two):
         for low, high in filter(None, (finding.interval, finding.bound)):
             assert np.isfinite([low, high]).all(), finding.id
+
+
+@pytest.mark.parametrize(
+    ("drawn", "verdict"), [(True, "pass"), (False, "inconclusive")]
+)
+def test_a_part_is_judged_if_chance_chose_it(drawn, verdict):
+    """The first of a drawn cohort are drawn as all are; of a table they are not."""
+    planned = people(400, seed=1)
+    found = findings(planned.head(200), planned, drawn=drawn)
+    assert found["demographics/age_years/mean"].verdict == verdict
+    assert found["demographics/uptake_min/mean"].verdict == "pass"  # fixed for all
+
+
+def test_the_old_of_a_cohort_say_nothing_of_its_age():
+    planned = people(400, seed=1)
+    old = planned[planned["age_years"] > 70].reset_index(drop=True)
+    mean = findings(old, planned)["demographics/age_years/mean"]
+    assert (mean.verdict, mean.bound) == ("inconclusive", None)
+    assert "chance has not chosen" in mean.note
+
+
+def test_a_whole_table_is_judged():
+    planned = people(400, seed=1).sort_values("age_years", ignore_index=True)
+    assert {f.verdict for f in findings(planned, drawn=False).values()} == {"pass"}
 
 
 def test_a_fixed_value_must_be_met():

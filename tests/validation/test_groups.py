@@ -27,6 +27,13 @@ def test_the_ends_belong_to_the_middle_band():
     assert found["men, age >65"] == [False, False, False, True]
 
 
+def test_a_diagnosis_is_one_however_it_is_spelled():
+    spelled = ["LUNG_CANCER", "lung-cancer", "MELANOMA", None]
+    found = {g.label: g.mask.tolist() for g in groups(who(diagnosis=spelled))}
+    assert found["diagnosis: lung-cancer"] == [True, True, False, False]
+    assert found["diagnosis: melanoma"] == [False, False, True, False]
+
+
 def test_bands_of_one_kind_share_nobody():
     every = groups(who())
     for kind in ("sex", "age", "bmi", "sex x age", "sex x bmi"):

@@ -42,7 +42,7 @@ def test_an_interval_of_nothing_is_nothing():
 def test_distances_are_scipys():
     rng = np.random.default_rng(2)
     x, y = rng.normal(0, 1, 80), rng.normal(0.4, 1, 60)
-    ks, p_ks, wasserstein, p_wasserstein = distances(x, y, rng)
+    ks, p_ks, wasserstein, p_wasserstein = distances(x, y, np.ones(60), rng)
     assert ks == pytest.approx(stats.ks_2samp(x, y).statistic)
     assert wasserstein == pytest.approx(stats.wasserstein_distance(x, y))
     assert abs(p_ks - stats.ks_2samp(x, y).pvalue) < 0.06
@@ -51,6 +51,32 @@ def test_distances_are_scipys():
 
 def test_permutation_p_are_uniform_when_nothing_differs():
     rng = np.random.default_rng(3)
-    p = [distances(rng.random(30), rng.random(40), rng)[1::2] for _ in range(150)]
+    alike = np.ones(40)
+    p = [
+        distances(rng.random(30), rng.random(40), alike, rng)[1::2] for _ in range(150)
+    ]
     for column in np.array(p).T:
         assert stats.kstest(column, "uniform").pvalue > 1e-3
+
+
+def test_people_of_weight_two_are_two_people():
+    rng = np.random.default_rng(4)
+    x, y = rng.normal(0, 1, 80), rng.normal(0.4, 1, 60)
+    weights = rng.integers(1, 4, 60)
+    ks, _, wasserstein, _ = distances(x, y, weights, rng)
+    twice = np.repeat(y, weights)
+    assert ks == pytest.approx(stats.ks_2samp(x, twice).statistic)
+    assert wasserstein == pytest.approx(stats.wasserstein_distance(x, twice))
+
+
+def test_weights_make_no_difference_that_is_not_there():
+    rng = np.random.default_rng(5)
+
+    def p_of_one_law() -> tuple[float, ...]:
+        weights = rng.choice([0.5, 1.0, 2.0], 200)
+        return distances(rng.normal(size=150), rng.normal(size=200), weights, rng)[1::2]
+
+    p = np.array([p_of_one_law() for _ in range(200)])
+    # 10 of 200 are expected below 0.05, 21 once in a thousand times.
+    assert ((p < 0.05).sum(axis=0) <= 20).all()
+    assert ((p < 0.5).sum(axis=0) >= 70).all()

@@ -4,6 +4,8 @@ import shutil
 from dataclasses import replace
 
 import pandas as pd
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from vct.cli.main import main
@@ -47,6 +49,23 @@ def test_a_missing_file_fails(cohort_dir):
     )
     problems = load_cohort(cohort_dir).verify()
     assert problems == ["dicom/S0003/CT/0001.dcm is missing"]
+
+
+def test_subjects_of_an_interrupted_build_are_no_fault(cohort_dir):
+    """A limited build finished, a longer one was stopped before its tables."""
+    for name in ("series", "instances", "organs", "images"):
+        path = cohort_dir / f"{name}.parquet"
+        table = pq.read_table(path)
+        ids = pc.field("subject_id")
+        pq.write_table(table.filter(~ids.isin(["S0023", "S0024"])), path)
+    found = by_id(cohort_dir)
+    assert found["conformance/files"].verdict == "pass"
+    subjects = found["conformance/subjects"]
+    assert (subjects.value, subjects.verdict) == (22.0, "inconclusive")
+    assert subjects.note == (
+        "2 more are written and not in the tables: a build was interrupted. Run the "
+        "same 'vct build' again."
+    )
 
 
 def test_a_truncated_file_and_one_too_many_fail_without_hashes(cohort_dir):

@@ -7,6 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 from vct.grid import Grid
+from vct.volume import Volume
 
 WORKING_MM = 4.0
 TISSUE_HU = -500.0  # half-way from air to soft tissue: the edge of the skin
@@ -63,10 +64,16 @@ def body_mask(ct_hu: np.ndarray, grid: Grid) -> np.ndarray:
     return np.asarray(kept)
 
 
-def with_margin(body: np.ndarray, grid: Grid) -> np.ndarray:
-    """The body and the blurred edge of its skin."""
+def with_margin(body: np.ndarray, grid: Grid) -> Volume:
+    """The body and the blurred edge of its skin, to the ends of the scan and beyond.
+
+    A working grid ends up to half a voxel before its scan does: its outermost voxels
+    are repeated.
+    """
     ball = _ball(_MARGIN_MM / grid.spacing_mm[0])
-    return np.asarray(ndimage.binary_dilation(body, ball))
+    mask = np.pad(ndimage.binary_dilation(body, ball), 1, mode="edge")
+    first = tuple(o - d for o, d in zip(grid.origin_mm, grid.spacing_mm, strict=True))
+    return Volume(mask, Grid(mask.shape, grid.spacing_mm, first), "label")
 
 
 def disc(radius_mm: float, grid: Grid) -> np.ndarray:

@@ -96,19 +96,16 @@ def prepare_study(
 def _aligned_ct(ct: Volume, grid: Grid, on_pet_grid: bool) -> _AlignedCt:
     coverage = ct_coverage(ct.voxels, on_pet_grid=on_pet_grid)
     np.maximum(ct.voxels, AIR_HU, out=ct.voxels)
-    alignment, body, near, seen = _found(ct, coverage)
+    alignment, near, where = _found(ct, coverage)
     resampler = Resampler.between(ct.grid, alignment.in_scan(grid))
     hu = resampler.apply(ct.voxels)
     keep = Resampler.between(near.grid, resampler.target).apply(near.voxels) > 0.5
     hu = np.where(keep, np.rint(hu), AIR_HU).astype(np.int16)
-    where = arms(body, near.grid, alignment.lung_top_mm, seen)
     return _AlignedCt(hu, coverage.on(resampler), alignment, where)
 
 
-def _found(
-    ct: Volume, coverage: CtCoverage
-) -> tuple[Alignment, np.ndarray, Volume, np.ndarray]:
-    """Alignment, body, body with its margin, and coverage in plane, at about 4 mm."""
+def _found(ct: Volume, coverage: CtCoverage) -> tuple[Alignment, Volume, Arms]:
+    """Alignment, body with its margin, and where the arms are; at about 4 mm."""
     working = working_grid(ct.grid)
     resampler = Resampler.between(ct.grid, working)
     hu = resampler.apply(ct.voxels)
@@ -117,8 +114,8 @@ def _found(
         raise ScanError("the CT shows no body: nothing is denser than -500 HU")
     covered = coverage.on(resampler)
     alignment = align(hu, body, working, np.any(covered, axis=(1, 2)))
-    near = Volume(with_margin(body, working), working, "label")
-    return alignment, body, near, np.any(covered, axis=0)
+    where = arms(body, working, alignment.lung_top_mm, np.any(covered, axis=0))
+    return alignment, with_margin(body, working), where
 
 
 def what_was_done(prepared: PreparedStudy, **more: Any) -> dict[str, Any]:

@@ -226,10 +226,12 @@ class Build:
         with writer_pool(workers) as pool:
             try:
                 cascade, batch_size = self._load()
+                made_by = cascade_identity(cascade, batch_size)
+                agree(self.out, made_by)
                 self._notify("Generating")
                 self.generating_since = time.monotonic()
                 for result in self._results(cascade, batch_size, remaining):
-                    future = pool.submit(write_one, self._task(result))
+                    future = pool.submit(write_one, self._task(result, made_by))
                     pending[future] = (result.subject.subject_id, result.seconds)
                     # At most one subject more than there are writers waits in memory.
                     yield from self._finished(pending, max(1, workers) + 1)
@@ -243,13 +245,12 @@ class Build:
                 raise
 
     def _load(self) -> "tuple[Cascade, int]":
-        """Model on its device; the folder must have been built with the same."""
+        """Model on its device, and subjects at once."""
         from vct.cascade import Cascade
 
         device = resolve_device(self._options["device"])
         batch_size = self._batch_size or (1 if device == "cpu" else _CUDA_BATCH)
         cascade = Cascade.load(self.plan.card, device=device, segmenter=True)
-        agree(self.out, cascade_identity(cascade, batch_size))
         return cascade, batch_size
 
     def _results(
@@ -317,7 +318,9 @@ class Build:
             done=done,
         )
 
-    def _task(self, result: "GeneratedSubject[Subject]") -> WriteTask:
+    def _task(
+        self, result: "GeneratedSubject[Subject]", made_by: dict[str, Any]
+    ) -> WriteTask:
         output = self.plan.spec.output
         images = result.images
         subject = result.subject
@@ -326,7 +329,7 @@ class Build:
             subject=subject,
             images=images if output.segmentation else replace(images, labels=None),
             measured=result.measured,
-            study=study_context(self.plan, subject),
+            study=study_context(self.plan, subject, made_by),
             preview=output.previews,
         )
 

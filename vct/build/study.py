@@ -1,8 +1,8 @@
 """What the DICOM headers of a subject say of cohort, protocol and model."""
 
 import json
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import vct
 from vct.provenance import sha256_of_bytes
@@ -28,9 +28,17 @@ _WHO = (
 )
 
 
-def study_context(plan: "Plan", subject: "Subject") -> "StudyContext":
-    """Context of one subject's study; depends on the spec and the model only."""
-    return _context(plan.spec, plan.card, subject, uid_root(plan, subject))
+def study_context(
+    plan: "Plan", subject: "Subject", made_by: Mapping[str, Any]
+) -> "StudyContext":
+    """Context of one subject's study.
+
+    Parameters
+    ----------
+    made_by
+        ``cascade_identity``: device, precision and the like, which change voxels.
+    """
+    return _context(plan.spec, plan.card, subject, uid_root(plan, subject, made_by))
 
 
 def check_studies(
@@ -69,11 +77,11 @@ def _context(
     )
 
 
-def uid_root(plan: "Plan", subject: "Subject") -> str:
+def uid_root(plan: "Plan", subject: "Subject", made_by: Mapping[str, Any]) -> str:
     """Name from which all UIDs of a subject's study derive.
 
-    Two builds share it exactly when they write the same files on the same device. The
-    subject is part of it: with fixed subjects, the spec only names their table.
+    Two builds share it exactly when they write the same files. The subject is part of
+    it: with fixed subjects, the spec only names their table.
     """
     return "/".join(
         (
@@ -82,6 +90,7 @@ def uid_root(plan: "Plan", subject: "Subject") -> str:
             str(plan.spec.seed),
             plan.card.sha256,
             "header only" if plan.spec.protocol.header_only else "as trained",
+            json.dumps(made_by, sort_keys=True),
             json.dumps([_told(subject, name) for name in _WHO]),
         )
     )

@@ -32,6 +32,8 @@ class WriteTask:
 def write_one(task: WriteTask) -> float:
     """Write DICOM, record and preview of one subject beside their place, then rename.
 
+    Of two builds that write one subject, the first keeps its place.
+
     Returns
     -------
     float
@@ -43,13 +45,12 @@ def write_one(task: WriteTask) -> float:
         If the disk is full or not writable; nothing is left behind.
     """
     from vct.dicom import write_subject
-    from vct.manifest import write_subject_record
+    from vct.manifest import partial_beside, partials_of, write_subject_record
 
     begin = time.perf_counter()
     name = task.subject.subject_id
-    partial = task.out / "dicom" / f".{name}.partial"
-    preview = task.out / "previews" / f"{name}.png"
-    shutil.rmtree(partial, ignore_errors=True)
+    place = task.out / "dicom" / name
+    partial = partial_beside(place)
     try:
         partial.mkdir()
         series, instances = write_subject(
@@ -64,23 +65,24 @@ def write_one(task: WriteTask) -> float:
             pet_clipped_voxels=task.images.pet_clipped_voxels,
         )
         if task.preview:
-            _write_preview(task, preview)
-        partial.rename(task.out / "dicom" / name)
-    except BaseException:
+            _write_preview(task, partial)
+        partial.rename(place)
+    except OSError:
+        if not place.is_dir():
+            raise
+    finally:
         shutil.rmtree(partial, ignore_errors=True)
-        raise
+    for left in place.parent.glob(partials_of(place)):  # by a build that was killed
+        shutil.rmtree(left, ignore_errors=True)
     return time.perf_counter() - begin
 
 
-def _write_preview(task: WriteTask, path: Path) -> None:
+def _write_preview(task: WriteTask, folder: Path) -> None:
     from vct.report import write_preview
 
-    partial = path.with_name(f".{path.stem}.partial.png")
-    try:
-        write_preview(task.images, task.subject, partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    drawn = folder / "preview.png"
+    write_preview(task.images, task.subject, drawn)
+    drawn.replace(task.out / "previews" / f"{task.subject.subject_id}.png")
 
 
 def writer_pool(workers: int) -> Executor:

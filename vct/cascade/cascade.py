@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from vct.cascade.activity import at_most_injected
 from vct.cascade.clock import StageClock
 from vct.cascade.condition import Demographics, condition_vector
-from vct.cascade.encode import decode
+from vct.cascade.encode import SUV_MAX, decode, encode_suv
 from vct.cascade.instrument import load_segmenter, segmented, whole_factor
 from vct.cascade.pack import Payload, pack, unpack
 from vct.cascade.quantize import CT_OFFSET_HU, quantize_ct, quantize_suv
@@ -300,7 +300,8 @@ class Cascade:
         """Stored integers, and organs measured on what those integers mean."""
         hu, suv = decode(fine)
         ct, (pet, step) = quantize_ct(hu), quantize_suv(suv)
-        clipped = (fine[:, 1] >= 1.0).flatten(1).sum(dim=1, keepdim=True)
+        end = encode_suv(fine.new_tensor(SUV_MAX))  # 1 but for rounding
+        clipped = (fine[:, 1] >= end).flatten(1).sum(dim=1, keepdim=True)
         if self.segmenter is None:
             return Payload(ct, pet, step, clipped, None, None)
         stored_hu = ct.float() + CT_OFFSET_HU

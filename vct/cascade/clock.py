@@ -10,21 +10,24 @@ class StageClock:
     """Marks between stages; on CUDA they are events, read after the copy out."""
 
     def __init__(self, device: torch.device) -> None:
-        self._cuda = device.type == "cuda"
+        self._device = device
         self._marks: list[tuple[str, float | torch.cuda.Event]] = []
         self.mark("start")
 
     def mark(self, name: str) -> None:
         """The stage ``name`` ends here."""
-        if self._cuda:
+        if self._device.type == "cuda":
             event = torch.cuda.Event(enable_timing=True)
-            event.record()
+            event.record(torch.cuda.current_stream(self._device))
             self._marks.append((name, event))
         else:
             self._marks.append((name, time.perf_counter()))
 
     def seconds(self) -> dict[str, float]:
-        """Seconds of each stage; call after the device has finished."""
+        """Seconds of each stage; waits for the last mark."""
+        last = self._marks[-1][1]
+        if isinstance(last, torch.cuda.Event):
+            last.synchronize()
         return {
             name: _between(before, after)
             for (_, before), (name, after) in pairwise(self._marks)

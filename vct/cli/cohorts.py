@@ -48,8 +48,10 @@ def check(
     try:
         spec = load_spec(spec_path)
         card = find_model(spec.model.name)
-        large = spec.size > _CHECKED_SUBJECTS and not spec.quotas
-        people, _ = sample_columns(spec, size=_CHECKED_SUBJECTS if large else None)
+        # Quotas and tables say who is the last one; else all are drawn alike.
+        alike = not spec.quotas and spec.subjects_file is None
+        size = min(spec.size, _CHECKED_SUBJECTS) if alike else spec.size
+        people, _ = sample_columns(spec, size=size)
     except VctError as error:
         if as_json:
             show_json({"valid": False, "refusal": str(error)})

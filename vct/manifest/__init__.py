@@ -1,9 +1,19 @@
 """The cohort as tables: what was written, where, with which hash."""
 
 from vct.manifest.histograms import read_shares
-from vct.manifest.partial import partial_beside, written_beside, written_once
+from vct.manifest.partial import (
+    partial_beside,
+    partials_of,
+    written_beside,
+    written_once,
+)
 from vct.manifest.read import Cohort, load_cohort, read_cohort_subjects
-from vct.manifest.record import collect, read_subject_record, write_subject_record
+from vct.manifest.record import (
+    collect,
+    finished_subjects,
+    read_subject_record,
+    write_subject_record,
+)
 from vct.manifest.run import (
     EVENTS_NAME,
     append_event,
@@ -36,9 +46,11 @@ __all__ = [
     "Column",
     "append_event",
     "collect",
+    "finished_subjects",
     "load_cohort",
     "merge_runs",
     "partial_beside",
+    "partials_of",
     "read_cohort_subjects",
     "read_run",
     "read_shares",

@@ -13,7 +13,12 @@ def partial_beside(path: Path) -> Path:
     Shards on several machines write into one folder, where process numbers and
     names of machines may repeat; this name does not.
     """
-    return path.with_name(f".{path.name.lstrip('.')}.{uuid4().hex}.partial")
+    return path.with_name(partials_of(path).replace("*", uuid4().hex))
+
+
+def partials_of(path: Path) -> str:
+    """Pattern of the names that ``partial_beside`` gives."""
+    return f".{path.name.lstrip('.')}.*.partial"
 
 
 @contextmanager

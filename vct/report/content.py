@@ -128,10 +128,10 @@ def _spec(cohort: Cohort) -> tuple[Any | None, "pd.DataFrame | None", dict[str, 
 
     try:
         spec = load_spec(cohort.path / "cohort.yaml")
-        pool, planned = spec_samples(cohort)
+        samples = spec_samples(cohort)
     except VctError:
         return None, None, {}
-    return spec, pool, dict(planned.attrs.get("attrition", {}))
+    return spec, samples.pool, dict(samples.planned.attrs.get("attrition", {}))
 
 
 def _bound_percent(comparisons: "pd.DataFrame") -> float:

@@ -3,7 +3,7 @@
 from vct.manifest import Cohort
 from vct.report.page_table import PageTable, figure, text
 from vct.report.tables import number
-from vct.validation.duplicates import nearest
+from vct.validation.duplicates import nearest_pairs
 from vct.validation.people import people_of_cohort
 
 MOST_PAIRS = 100
@@ -16,15 +16,10 @@ def neighbor_table(cohort: Cohort) -> PageTable:
     """
     import pandas as pd
 
-    found = nearest(people_of_cohort(cohort))
-    pairs: dict[tuple[int, int], float] = {}
-    if found is not None:
-        for i, (j, distance) in enumerate(zip(*found, strict=True)):
-            pairs[min(i, int(j)), max(i, int(j))] = float(distance)
     names = cohort.finished["subject_id"].tolist()
     rows = [
-        (names[i], names[j], distance)
-        for (i, j), distance in sorted(pairs.items(), key=lambda pair: pair[1])
+        (names[pair.one], names[pair.other], pair.distance)
+        for pair in nearest_pairs(people_of_cohort(cohort))
     ]
     columns = ["subject_id", "neighbor", "distance"]
     fields = (

@@ -212,15 +212,12 @@ _OTHER_PEOPLE = (
 def _apart(
     x: np.ndarray, y: np.ndarray, weights: np.ndarray, rng: np.random.Generator
 ) -> tuple[float, float, float, float]:
-    """Distances of two distributions; weighted people are drawn by their weights."""
+    """Distances of two distributions, of the values that were measured."""
     present = np.isfinite(y)
     x, y, w = x[np.isfinite(x)], y[present], weights[present]
     if len(x) < FEWEST or len(y) < FEWEST:
         return (np.nan,) * 4
-    if np.ptp(w) > 0:
-        effective = int(w.sum() ** 2 / (w**2).sum())
-        y = rng.choice(y, max(effective, FEWEST), p=w / w.sum())
-    return distances(x, y, rng)
+    return distances(x, y, w, rng)
 
 
 def _drawn(summary: Moments, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -303,7 +300,9 @@ def _deviations(values: np.ndarray, weights: np.ndarray) -> Moments:
     Brown and Forsythe, J Am Stat Assoc 69 (1974) 364.
     """
     filled = np.where(np.isfinite(values).any(axis=0), values, 0.0)
-    return weighted_moments(np.abs(values - np.nanmedian(filled, axis=0)), weights)
+    each = np.broadcast_to(weights[:, None], values.shape)
+    median = np.nanquantile(filled, 0.5, axis=0, weights=each, method="inverted_cdf")
+    return weighted_moments(np.abs(values - median), weights)
 
 
 def _summary_spread_p(

@@ -7,10 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from vct.manifest import Cohort
+from vct.manifest import Cohort, finished_subjects
 from vct.uptake import bq_ml_per_suv
 from vct.validation.demographics import FEWEST_JUDGED
-from vct.validation.duplicates import COPY, FARTHEST, nearest, same_subjects
+from vct.validation.duplicates import (
+    COPY,
+    FARTHEST,
+    FEWEST_MEASURES,
+    FEWEST_SUBJECTS,
+    nearest_pairs,
+)
 from vct.validation.finding import Finding, Kind, Verdict
 from vct.validation.people import people_of_cohort
 from vct.validation.statistics import correlation, finite, mean_interval
@@ -199,30 +205,40 @@ def judged_by_chance(missing: int, n: int) -> dict[str, Any]:
     }
 
 
-def _copies(cohort: Cohort) -> Finding | None:
+_TOO_FEW_TO_TELL = (
+    f"Below {FEWEST_SUBJECTS} subjects, or {FEWEST_MEASURES} measures that most of "
+    "them have, copies are not told from people."
+)
+
+
+def _copies(cohort: Cohort) -> Finding:
     """Subjects whose organs measure as another's do: one subject twice."""
     people = people_of_cohort(cohort)
-    found = nearest(people)
-    if found is None:
-        return None
+    nearest = nearest_pairs(people)
     names = cohort.finished["subject_id"].tolist()
-    pairs = [f"{names[p.one]} and {names[p.other]}" for p in same_subjects(people)]
+    copies = [
+        f"{names[pair.one]} and {names[pair.other]}"
+        for pair in nearest
+        if pair.distance < COPY
+    ]
+    verdict: Verdict = "fail" if copies else "pass" if nearest else "inconclusive"
+    note = f"One subject twice: {', '.join(copies[:5])}." if copies else ""
     return Finding(
         id="image/copies",
         title="Least distance of two subjects' organs, of two people's usual one",
         quantity="distance",
         group="all",
         n=len(people),
-        value=float(found[1].min()),
+        value=nearest[0].distance if nearest else None,
         reference=None,
         difference_percent=None,
         interval=None,
-        bound=(COPY, FARTHEST),
-        verdict="fail" if pairs else "pass",
+        bound=(COPY, FARTHEST) if nearest else None,
+        verdict=verdict,
         source="organs.parquet",
         kind="conformance",
         statistic="distance",
-        note=f"One subject twice: {', '.join(pairs[:5])}." if pairs else "",
+        note=note if nearest else _TOO_FEW_TO_TELL,
     )
 
 
@@ -252,7 +268,8 @@ def file_findings(cohort: Cohort, *, hashes: bool = False) -> list[Finding]:
         Also read every file and compare its SHA-256.
     """
     planned, done = len(cohort.subjects), len(cohort.finished)
-    problems = [*cohort.verify(hashes=hashes), *_unrecorded(cohort)]
+    later = _written_later(cohort)
+    problems = [*cohort.verify(hashes=hashes), *_unrecorded(cohort, later)]
     uids = cohort.instances["sop_uid"]
     return [
         _judged(
@@ -262,9 +279,7 @@ def file_findings(cohort: Cohort, *, hashes: bool = False) -> list[Finding]:
             planned,
             done,
             "pass" if done == planned else "inconclusive",
-            note=""
-            if done == planned
-            else "The build was limited or has not finished.",
+            note=_unfinished(done, planned, len(later)),
         ),
         _judged(
             "files",
@@ -288,14 +303,32 @@ def file_findings(cohort: Cohort, *, hashes: bool = False) -> list[Finding]:
     ]
 
 
-def _unrecorded(cohort: Cohort) -> list[str]:
-    """One line per DICOM file of a finished subject that no table names."""
+def _unfinished(done: int, planned: int, later: int) -> str:
+    """What a cohort lacks, and how to go on."""
+    if done == planned:
+        return ""
+    if later:
+        return (
+            f"{later} more {'is' if later == 1 else 'are'} written and not in the "
+            "tables: a build was interrupted. Run the same 'vct build' again."
+        )
+    return "The build was limited or has not finished."
+
+
+def _written_later(cohort: Cohort) -> set[str]:
+    """Subjects that an interrupted build wrote and did not enter in the tables."""
+    absent = set(cohort.subjects["subject_id"]) - set(cohort.finished["subject_id"])
+    return absent & {folder.name for folder in finished_subjects(cohort.path)}
+
+
+def _unrecorded(cohort: Cohort, later: set[str]) -> list[str]:
+    """One line per DICOM file that no table names, but of subjects ``later``."""
     recorded = set(cohort.instances["path"])
     files = cohort.path.glob("dicom/*/*/*.dcm")
     present = {
         path.relative_to(cohort.path).as_posix()
         for path in files
-        if not path.parts[-3].startswith(".")
+        if not path.parts[-3].startswith(".") and path.parts[-3] not in later
     }
     return [f"{name} is not recorded" for name in sorted(present - recorded)]
 

@@ -5,6 +5,8 @@ truncation, correlation, rule and quota. Bounds are those that a correct cohort 
 size passes but for one time in a thousand, row by row.
 """
 
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +42,7 @@ CORRELATED = ("age_years", "height_m", "weight_kg", "bmi_kg_m2")
 
 
 def demographic_findings(
-    cohort: Cohort, pool: "pd.DataFrame", planned: "pd.DataFrame"
+    cohort: Cohort, pool: "pd.DataFrame", planned: "pd.DataFrame", *, drawn: bool = True
 ) -> list[Finding]:
     """Marginals, correlations, sex share and counts of the finished subjects.
 
@@ -50,26 +52,67 @@ def demographic_findings(
         Large sample of the spec under another seed.
     planned
         The spec sampled again under its own seed: what ``subjects`` must be.
+    drawn
+        The first subjects are drawn as all are; rows of a table have an order of
+        their own, so that only the whole table is judged.
     """
     subjects = cohort.finished
-    source = f"{len(pool)} subjects of the same spec under another seed"
     findings = [_redrawn(cohort.subjects, planned)]
     if subjects.empty:
         return findings
-    for column in CONTINUOUS:
-        x, reference = (finite(df[column].to_numpy()) for df in (subjects, pool))
-        if not len(x) or not len(reference):
-            continue
-        if np.ptp(reference) == 0:
-            findings.append(_constant(column, x, float(reference[0])))
-        else:
+    findings += _constants(subjects, pool)
+    distributed = _distributed(subjects, pool)
+    if not (_are_first(subjects, planned) if drawn else len(subjects) == len(planned)):
+        distributed = [replace(f, **_CHOSEN) for f in distributed]
+    findings += distributed
+    for column in ("arm", "stratum", "diagnosis"):
+        findings += _counts(column, subjects, planned)
+    return findings
+
+
+_CHOSEN: dict[str, Any] = {
+    "bound": None,
+    "verdict": "inconclusive",
+    "note": "These subjects are a part of the cohort that chance has not chosen.",
+}
+
+
+def _are_first(subjects: "pd.DataFrame", planned: "pd.DataFrame") -> bool:
+    """The cohort up to some subject, as ``--limit`` builds it."""
+    first = planned["subject_id"].head(len(subjects))
+    return list(subjects["subject_id"]) == list(first)
+
+
+def _distributed(subjects: "pd.DataFrame", pool: "pd.DataFrame") -> list[Finding]:
+    """Marginals, correlations and the share of women."""
+    source = f"{len(pool)} subjects of the same spec under another seed"
+    findings = []
+    for column, x, reference in _measured(subjects, pool):
+        if np.ptp(reference) > 0:
             findings += _moments(column, x, reference, source)
             findings.append(_distance(column, x, reference, source))
     findings += _correlations(subjects, pool, source)
     findings.append(_sex_share(subjects, pool, source))
-    for column in ("arm", "stratum", "diagnosis"):
-        findings += _counts(column, subjects, planned)
     return findings
+
+
+def _constants(subjects: "pd.DataFrame", pool: "pd.DataFrame") -> list[Finding]:
+    """Variables that the spec holds fixed, of the cohort or of any part of it."""
+    return [
+        _constant(column, x, float(reference[0]))
+        for column, x, reference in _measured(subjects, pool)
+        if np.ptp(reference) == 0
+    ]
+
+
+def _measured(
+    subjects: "pd.DataFrame", pool: "pd.DataFrame"
+) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Continuous variables of subjects (n,) and pool (m,), where both have any."""
+    for column in CONTINUOUS:
+        x, reference = (finite(df[column].to_numpy()) for df in (subjects, pool))
+        if len(x) and len(reference):
+            yield column, x, reference
 
 
 def _finding(

@@ -36,13 +36,14 @@ def groups(who: "pd.DataFrame") -> list[Group]:
     ----------
     who
         Columns ``sex age_years bmi_kg_m2 diagnosis``; a subject whose age, BMI or
-        diagnosis is not known is in no group of it.
+        diagnosis is not known is in no group of it. ``LUNG_CANCER``, as AutoPET
+        spells it, is ``lung-cancer`` here.
     """
     everyone = Group("all", "all", np.ones(len(who), bool))
     sexes = [Group(name, "sex", _equal(who, "sex", s)) for name, s in SEXES.items()]
     ages = _bands(who, "age_years", AGE_BANDS, "age")
     bmis = _bands(who, "bmi_kg_m2", BMI_BANDS, "bmi")
-    named = who["diagnosis"].fillna("").astype(str)
+    named = spelled_as_here(who["diagnosis"].fillna("").astype(str))
     diagnoses = [
         Group(f"diagnosis: {name}", "diagnosis", (named == name).to_numpy())
         for name in sorted(set(named) - {""})
@@ -53,6 +54,11 @@ def groups(who: "pd.DataFrame") -> list[Group]:
         for sex in sexes
     ]
     return [everyone, *sexes, *ages, *bmis, *diagnoses, *crossed]
+
+
+def spelled_as_here(diagnoses: "pd.Series") -> "pd.Series":
+    """Diagnoses of AutoPET's clinical table as specs and presets have them."""
+    return diagnoses.str.lower().str.replace("_", "-")
 
 
 def cells(who: "pd.DataFrame", *, with_bmi: bool) -> np.ndarray:

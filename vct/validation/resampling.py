@@ -58,9 +58,13 @@ def intervals(draws: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndar
 
 
 def distances(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator
+    x: np.ndarray, y: np.ndarray, weights: np.ndarray, rng: np.random.Generator
 ) -> tuple[float, float, float, float]:
-    """Kolmogorov-Smirnov and Wasserstein distance, each with its permutation p.
+    """Kolmogorov-Smirnov and Wasserstein distance of x (n,) and weighted y (m,).
+
+    Where weights differ there is nothing to permute: what chance does is drawn from
+    both sides' values pooled, n of them and as many as the weights are worth (Kish's
+    effective number).
 
     Returns
     -------
@@ -70,20 +74,51 @@ def distances(
     """
     from scipy import stats
 
-    ks = float(stats.ks_2samp(x, y, method="asymp").statistic)
-    wasserstein = float(stats.wasserstein_distance(x, y))
-    a, b = _at_most(x, rng), _at_most(y, rng)
-    pooled = np.concatenate([a, b])
-    order = np.argsort(pooled, kind="stable")
-    steps = np.diff(pooled[order])
-    share = np.where(np.arange(len(pooled)) < len(a), 1 / len(a), -1 / len(b))[order]
-    rows = np.vstack([share, rng.permuted(np.tile(share, (N_PERMUTATIONS, 1)), axis=1)])
-    apart = np.abs(np.cumsum(rows, axis=1))[:, :-1]
-    # Equal values are one step of the distribution functions.
-    found = ((apart * (steps > 0)).max(axis=1), apart @ steps)
+    wasserstein = float(stats.wasserstein_distance(x, y, v_weights=weights))
+    _, ks, _ = _steps(x, y, weights)
+    a, chosen = _at_most(len(x), rng), _at_most(len(y), rng)
+    x, y, weights = x[a], y[chosen], weights[chosen]
+    share, _, steps = _steps(x, y, weights)
+    if np.ptp(weights) > 0:
+        chance = _drawn_shares(share, len(x), weights, rng)
+    else:
+        chance = rng.permuted(np.tile(share, (N_PERMUTATIONS, 1)), axis=1)
+    found = _apart(np.vstack([share, chance]), steps)
     p_ks, p_wasserstein = (float(np.mean(d >= d[0] * (1 - 1e-9))) for d in found)
     return ks, p_ks, wasserstein, p_wasserstein
 
 
-def _at_most(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return rng.choice(x, MOST_PERMUTED, replace=False) if len(x) > MOST_PERMUTED else x
+def _steps(
+    x: np.ndarray, y: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, float, np.ndarray]:
+    """Steps of F_x - F_y at the values in order, its greatest, the values' spacing."""
+    pooled = np.concatenate([x, y])
+    order = np.argsort(pooled, kind="stable")
+    steps = np.diff(pooled[order])
+    own = np.full(len(x), 1 / len(x))
+    share = np.concatenate([own, -weights / weights.sum()])[order]
+    return share, float(_apart(share[None], steps)[0][0]), steps
+
+
+def _apart(shares: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """KS and Wasserstein distance of each row of steps of F_x - F_y."""
+    apart = np.abs(np.cumsum(shares, axis=1))[:, :-1]
+    # Equal values are one step of the distribution functions.
+    return (apart * (steps > 0)).max(axis=1), apart @ steps
+
+
+def _drawn_shares(
+    share: np.ndarray, n: int, weights: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Steps of F_x - F_y where both are drawn from the pooled values, in rows."""
+    m = max(round(weights.sum() ** 2 / (weights**2).sum()), 1)
+    # Positive steps are x's, negative ones y's; each side's add up to 1.
+    pooled = np.where(share > 0, n * share, -m * share) / (n + m)
+    x, y = (rng.multinomial(k, pooled, N_PERMUTATIONS) / k for k in (n, m))
+    return x - y
+
+
+def _at_most(n: int, rng: np.random.Generator) -> np.ndarray:
+    """Rows of at most ``MOST_PERMUTED`` of n, by chance."""
+    few = n <= MOST_PERMUTED
+    return np.arange(n) if few else rng.choice(n, MOST_PERMUTED, replace=False)

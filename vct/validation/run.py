@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vct.errors import SpecError
 from vct.manifest import Cohort, load_cohort
@@ -103,8 +103,19 @@ def organ_references() -> "pd.DataFrame":
     return df
 
 
-def spec_samples(cohort: Cohort) -> tuple["pd.DataFrame", "pd.DataFrame"]:
-    """The spec sampled under another seed, POOL_SIZE strong, and as it was built.
+class SpecSamples(NamedTuple):
+    """The spec sampled under another seed, about POOL_SIZE strong, and as built.
+
+    ``drawn`` tells people that are drawn from the rows of a table.
+    """
+
+    pool: "pd.DataFrame"
+    planned: "pd.DataFrame"
+    drawn: bool
+
+
+def spec_samples(cohort: Cohort) -> SpecSamples:
+    """Sample the spec of a cohort again.
 
     Raises
     ------
@@ -117,14 +128,17 @@ def spec_samples(cohort: Cohort) -> tuple["pd.DataFrame", "pd.DataFrame"]:
     spec = load_spec(cohort.path / "cohort.yaml")
     seed = int(cohort.run.get("seed", spec.seed))  # 'vct build --seed' wins
     other = int(stream(seed, "validation", "pool").generate_state(1)[0])
-    pool = sample_subjects(spec, seed=other, size=POOL_SIZE)
-    return pool, sample_subjects(spec, seed=seed)
+    planned = sample_subjects(spec, seed=seed)
+    drawn = spec.subjects_file is None
+    # Of a table every row stands in the pool as often.
+    size = POOL_SIZE if drawn else len(planned) * max(1, POOL_SIZE // len(planned))
+    return SpecSamples(sample_subjects(spec, seed=other, size=size), planned, drawn)
 
 
 def _demographics(cohort: Cohort) -> list[Finding]:
     """Findings on the demographics; a spec that cannot be sampled again is stated."""
     try:
-        pool, planned = spec_samples(cohort)
+        samples = spec_samples(cohort)
     except SpecError as error:
         return [
             Finding(
@@ -145,4 +159,6 @@ def _demographics(cohort: Cohort) -> list[Finding]:
                 note=f"The spec could not be sampled again: {error}",
             )
         ]
-    return demographic_findings(cohort, pool, planned)
+    return demographic_findings(
+        cohort, samples.pool, samples.planned, drawn=samples.drawn
+    )

@@ -1,6 +1,7 @@
 """How organs follow age, height and BMI: regressions of cohort and reference."""
 
 from collections.abc import Iterator, Mapping
+from itertools import compress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -70,7 +71,7 @@ def compare_slopes(
 
 
 def fitted_slopes(values: np.ndarray, who: "pd.DataFrame") -> dict[str, Slope]:
-    """Least squares of values (n,) on all regressors; empty below ``FEWEST``.
+    """Least squares of values (n,) on the regressors that vary; empty below ``FEWEST``.
 
     Errors are robust to spread that changes along a regressor: HC3 of MacKinnon and
     White, J Econometrics 29 (1985) 305.
@@ -78,8 +79,10 @@ def fitted_slopes(values: np.ndarray, who: "pd.DataFrame") -> dict[str, Slope]:
     x = who[list(REGRESSORS)].to_numpy(float)
     known = np.isfinite(values) & np.isfinite(x).all(axis=1)
     x, y = x[known], values[known]
-    if len(y) < FEWEST or np.ptp(x, axis=0).min() == 0:
+    if len(y) < FEWEST:
         return {}
+    vary = np.ptp(x, axis=0) > 0
+    x = x[:, vary]
     center = x.mean(axis=0)
     design = np.column_stack([np.ones(len(y)), x - center])
     inverse = np.linalg.pinv(design.T @ design)
@@ -90,7 +93,7 @@ def fitted_slopes(values: np.ndarray, who: "pd.DataFrame") -> dict[str, Slope]:
     errors = np.sqrt(np.diag(inverse @ (design.T * left**2) @ design @ inverse))
     return {
         name: Slope(float(beta[k]), float(errors[k]), degrees)
-        for k, name in enumerate(REGRESSORS, start=1)
+        for k, name in enumerate(compress(REGRESSORS, vary), start=1)
     }
 
 
