@@ -68,6 +68,7 @@ def help_page(*command: str) -> str:
 
 def test_the_reference_is_what_help_prints(update_golden: bool) -> None:
     parts = ["# Command line", "Written by `pytest --update-golden` from `--help`."]
+    parts.append(MODULES)
     parts.append(f"```\n{help_page()}\n```")
     for command in (*COMMANDS, *AUTOPET_COMMANDS):
         page = help_page(*command.split())
@@ -80,18 +81,19 @@ def test_the_reference_is_what_help_prints(update_golden: bool) -> None:
     assert REFERENCE.read_text() == text
 
 
+MODULES = "Besides these there are [modules](modules.md), called as `python -m vct.…`."
 EXIT_CODES = """## Exit codes
 
 | code | when |
 |---|---|
 | 0 | all is well |
-| 1 | the user can mend it: a full disk, a folder that cannot be written, a bad option |
-| 2 | the spec is not a cohort, or the command line is not one |
+| 1 | the user can mend it: a full disk, a folder that cannot be written, an option this machine or folder cannot serve |
+| 2 | the spec is not a cohort, or the command line is not one: an unknown option or a value out of its range |
 | 3 | a model is missing, damaged, or not made for the request |
 | 4 | a cohort folder contradicts the spec, or cannot be read |
 | 5 | the build is fine, a finding failed |
 | 70 | a bug of vct |
-| 130 | interrupted; finished subjects, or the training so far, are kept |"""
+| 130 | interrupted; finished subjects, or the training so far, are kept |"""  # noqa: E501
 
 
 @pytest.mark.parametrize(
