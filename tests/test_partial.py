@@ -2,7 +2,7 @@
 
 import pytest
 
-from vct.manifest import partial_beside, written_beside, written_once
+from vct.partial import partial_beside, written_beside, written_once
 
 
 def test_a_file_appears_when_its_block_ends(tmp_path):

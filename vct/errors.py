@@ -4,7 +4,6 @@ A message says what, where, what would be right and what to do. Anything that is
 not a ``VctError`` is a bug of ours and ends with exit code 70.
 """
 
-EXIT_OK = 0
 EXIT_FINDINGS_FAILED = 5
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import pytest
 
 from vct.build.writing import WriteTask, write_one, writer_pool
-from vct.manifest import partial_beside
 from vct.measured import Measured
+from vct.partial import partial_beside
 
 
 @pytest.fixture

@@ -72,8 +72,9 @@ def with_margin(body: np.ndarray, grid: Grid) -> Volume:
     """
     ball = _ball(_MARGIN_MM / grid.spacing_mm[0])
     mask = np.pad(ndimage.binary_dilation(body, ball), 1, mode="edge")
-    first = tuple(o - d for o, d in zip(grid.origin_mm, grid.spacing_mm, strict=True))
-    return Volume(mask, Grid(mask.shape, grid.spacing_mm, first), "label")
+    (z, y, x), (dz, dy, dx) = grid.origin_mm, grid.spacing_mm
+    padded = Grid(mask.shape, grid.spacing_mm, (z - dz, y - dy, x - dx))
+    return Volume(mask, padded, "label")
 
 
 def disc(radius_mm: float, grid: Grid) -> np.ndarray:

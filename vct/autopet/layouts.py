@@ -16,7 +16,7 @@ from vct.autopet.dicom_file import looks_like_dicom
 from vct.autopet.refusal import Problem
 
 _NIFTI_NAMES = frozenset({"CT", "CTres", "PET", "SUV"})
-_NIFTI_ENDINGS = (".nii.gz", ".nii")
+NIFTI_ENDINGS = (".nii.gz", ".nii")
 
 
 @dataclass
@@ -101,7 +101,7 @@ def _add_channel(found: Found, case: str, channel: str, path: Path) -> None:
 
 
 def _nifti_stem(name: str) -> str | None:
-    for ending in _NIFTI_ENDINGS:
+    for ending in NIFTI_ENDINGS:
         if name.endswith(ending):
             return name[: -len(ending)]
     return None
@@ -113,7 +113,7 @@ def _add_labels(found: Found) -> None:
         if not folder.name.startswith("images"):
             continue
         labels = folder.with_name(folder.name.replace("images", "labels", 1))
-        for ending in _NIFTI_ENDINGS:
+        for ending in NIFTI_ENDINGS:
             path = labels / f"{case}{ending}"
             if path.is_file():
                 files["label"] = path

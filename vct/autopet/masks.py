@@ -5,12 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from vct.autopet.layouts import NIFTI_ENDINGS
 from vct.autopet.nifti import nifti_image
 from vct.autopet.refusal import ScanError
 from vct.grid import Grid
 from vct.volume import Volume
-
-_ENDINGS = (".nii.gz", ".nii")
 
 
 def find_mask(folder: Path, name: str) -> Path:
@@ -21,7 +20,7 @@ def find_mask(folder: Path, name: str) -> Path:
     ScanError
         If there is none.
     """
-    for ending in _ENDINGS:
+    for ending in NIFTI_ENDINGS:
         path = folder / f"{name}{ending}"
         if path.is_file():
             return path

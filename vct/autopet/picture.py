@@ -7,6 +7,7 @@ import numpy as np
 
 from vct.autopet.prepared import StudyArrays
 from vct.grid import Grid
+from vct.partial import written_beside
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -27,7 +28,7 @@ def write_picture(arrays: StudyArrays, grid: Grid, caption: str, path: Path) -> 
     """
     from PIL import Image, ImageDraw
 
-    panels = [_scaled(image, grid, sides) for image, sides in _views(arrays, grid)]
+    panels = [_scaled(image, sides) for image, sides in _views(arrays, grid)]
     width = sum(panel.width for panel in panels) + _GAP_PX * (len(panels) + 1)
     height = max(panel.height for panel in panels) + _CAPTION_PX
     sheet = Image.new("RGB", (width, height), "white")
@@ -40,9 +41,8 @@ def write_picture(arrays: StudyArrays, grid: Grid, caption: str, path: Path) -> 
             draw.line((left, line, left + 12, line), fill=(220, 90, 0), width=2)
         left += panel.width + _GAP_PX
     draw.text((_GAP_PX, height - _CAPTION_PX + 10), caption, fill=(32, 38, 46))
-    partial = path.with_name(f".{path.name}.partial")
-    sheet.save(partial, format="PNG")
-    partial.replace(path)
+    with written_beside(path) as partial:
+        sheet.save(partial, format="PNG")
 
 
 def _views(
@@ -84,7 +84,7 @@ def _colored(gray: np.ndarray, covered: np.ndarray | None) -> np.ndarray:
     return rgb[::-1]
 
 
-def _scaled(rgb: np.ndarray, grid: Grid, size_mm: tuple[float, float]) -> "Image":
+def _scaled(rgb: np.ndarray, size_mm: tuple[float, float]) -> "Image":
     from PIL import Image
 
     height, width = (max(1, round(mm * _PX_PER_MM)) for mm in size_mm)

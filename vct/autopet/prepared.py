@@ -22,6 +22,7 @@ import numpy as np
 from vct.column import Column
 from vct.errors import VctError
 from vct.grid import Grid
+from vct.partial import written_beside
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -233,9 +234,8 @@ def write_settings(path: Path, settings: Mapping[str, Any], grid: Grid) -> None:
         "shape": list(grid.shape),
         "origin_mm": list(grid.origin_mm),
     }
-    partial = path / ".prepared.json.partial"
-    partial.write_text(json.dumps(values, indent=2) + "\n")
-    partial.replace(path / "prepared.json")
+    with written_beside(path / "prepared.json") as partial:
+        partial.write_text(json.dumps(values, indent=2) + "\n")
 
 
 def write_study(
@@ -272,9 +272,8 @@ def _study_text(values: Mapping[str, Any]) -> str:
 def update_row(path: Path, name: str, row: Mapping[str, Any]) -> None:
     """Write another index row into ``study.json``; what was done stays."""
     file = study_folder(path, name) / "study.json"
-    partial = file.with_name(".study.json.partial")
-    partial.write_text(_study_text({**json.loads(file.read_text()), **row}))
-    partial.replace(file)
+    with written_beside(file) as partial:
+        partial.write_text(_study_text({**json.loads(file.read_text()), **row}))
 
 
 def remove_study(path: Path, name: str) -> None:
@@ -342,9 +341,8 @@ def _write(
     ]
     schema = pa.schema(fields, metadata={"schema_version": str(SCHEMA)})
     table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
-    partial = path.with_name(f".{path.name}.partial")
-    pq.write_table(table, partial, compression="zstd")
-    partial.replace(path)
+    with written_beside(path) as partial:
+        pq.write_table(table, partial, compression="zstd")
 
 
 def _arrow_type(name: str) -> Any:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vct.errors import CohortError
-from vct.manifest import write_run, written_beside, written_once
+from vct.manifest import write_run
+from vct.partial import partials_of, written_beside, written_once
 
 OnExisting = Literal["resume", "fail", "overwrite"]
 
@@ -169,7 +170,7 @@ def finished(out: Path, subject_id: str) -> bool:
 
 def _is_used(out: Path) -> bool:
     """Whether a folder holds anything but the claim of a shard that starts too."""
-    claims = f"{IDENTITY_NAME}.*.partial"
+    claims = partials_of(out / IDENTITY_NAME)
     return not all(fnmatch(path.name, claims) for path in out.iterdir())
 
 

@@ -80,8 +80,9 @@ def _context(
 def uid_root(plan: "Plan", subject: "Subject", made_by: Mapping[str, Any]) -> str:
     """Name from which all UIDs of a subject's study derive.
 
-    Two builds share it exactly when they write the same files. The subject is part of
-    it: with fixed subjects, the spec only names their table.
+    Two builds share it when they write the same files, and only then on one kind of
+    processor. The subject is part of it: with fixed subjects, the spec only names
+    their table.
     """
     return "/".join(
         (

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vct.errors import CohortError
-from vct.manifest import read_cohort_subjects, written_once
+from vct.manifest import read_cohort_subjects
+from vct.partial import written_once
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vct.partial import partial_beside, partials_of
 from vct.workers import begin_worker
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def write_one(task: WriteTask) -> float:
         If the disk is full or not writable; nothing is left behind.
     """
     from vct.dicom import write_subject
-    from vct.manifest import partial_beside, partials_of, write_subject_record
+    from vct.manifest import write_subject_record
 
     begin = time.perf_counter()
     name = task.subject.subject_id

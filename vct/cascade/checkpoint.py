@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from vct.errors import ModelError
+from vct.partial import written_beside
 
 Architecture = TypeVar("Architecture")
 
@@ -56,9 +57,8 @@ def save_stage(stage: nn.Module, path: Path) -> None:
         tensors[name] = value.detach().to("cpu", dtype).contiguous()
     path.parent.mkdir(parents=True, exist_ok=True)
     architecture = asdict(stage.architecture)  # type: ignore[call-overload, arg-type]
-    partial = path.with_name(f".{path.name}.partial")
-    save_file(tensors, partial, metadata={"architecture": json.dumps(architecture)})
-    partial.replace(path)
+    with written_beside(path) as partial:
+        save_file(tensors, partial, metadata={"architecture": json.dumps(architecture)})
 
 
 def holds_stage(path: Path, stage: nn.Module) -> bool:

@@ -8,6 +8,7 @@ import typer
 from vct.cli.console import say
 from vct.cli.unwritable import told_as_unwritable
 from vct.errors import CohortError
+from vct.partial import written_beside
 
 if TYPE_CHECKING:
     from vct.manifest import Cohort
@@ -47,14 +48,9 @@ def preview(
         subject = Subject.from_row(row)
         files = out / "dicom" / subject.subject_id
         path = folder / f"{subject.subject_id}.png"
-        partial = path.with_name(f".{path.stem}.partial.png")
         ct, pet = read_series(files, "CT"), read_series(files, "PT")
-        with told_as_unwritable(path, advice):
-            try:
-                write_preview_of_volumes(ct, pet, subject, partial)
-                partial.replace(path)
-            finally:
-                partial.unlink(missing_ok=True)
+        with told_as_unwritable(path, advice), written_beside(path) as partial:
+            write_preview_of_volumes(ct, pet, subject, partial)
         say(f"{number}/{len(rows)} {path}")
 
 

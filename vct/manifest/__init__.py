@@ -1,12 +1,6 @@
 """The cohort as tables: what was written, where, with which hash."""
 
 from vct.manifest.histograms import read_shares
-from vct.manifest.partial import (
-    partial_beside,
-    partials_of,
-    written_beside,
-    written_once,
-)
 from vct.manifest.read import Cohort, load_cohort, read_cohort_subjects
 from vct.manifest.record import (
     collect,
@@ -49,8 +43,6 @@ __all__ = [
     "finished_subjects",
     "load_cohort",
     "merge_runs",
-    "partial_beside",
-    "partials_of",
     "read_cohort_subjects",
     "read_run",
     "read_shares",
@@ -60,6 +52,4 @@ __all__ = [
     "write_run",
     "write_subject_record",
     "write_table",
-    "written_beside",
-    "written_once",
 ]

@@ -6,20 +6,24 @@ read some subjects at a time.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from vct.errors import CohortError
 from vct.manifest.schema import SCHEMA_VERSION, SUV_HISTOGRAMS
 from vct.measured import SUV_BIN_EDGES
+from vct.partial import written_beside
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 HISTOGRAMS_NAME = "suv_histograms.parquet"
 _SUBJECTS_AT_ONCE = 64
+
+T = TypeVar("T")
 
 
 def write_histograms(
@@ -37,10 +41,12 @@ def write_histograms(
     import pyarrow.parquet as pq
 
     path = out / HISTOGRAMS_NAME
-    partial = path.with_name(f".{path.name}.partial")
     schema = _schema()
-    with pq.ParquetWriter(partial, schema, compression="zstd", version="2.6") as writer:
-        for some in _in_parts(subjects):
+    with (
+        written_beside(path) as partial,
+        pq.ParquetWriter(partial, schema, compression="zstd", version="2.6") as writer,
+    ):
+        for some in in_parts(subjects):
             rows = [
                 (subject_id, organ, voxels)
                 for subject_id, organs in some
@@ -49,7 +55,6 @@ def write_histograms(
             columns = list(zip(*rows, strict=True)) or [(), (), ()]
             named = dict(zip(SUV_HISTOGRAMS, columns, strict=True))
             writer.write_table(pa.table(named, schema=schema))
-    partial.replace(path)
     return path
 
 
@@ -124,15 +129,8 @@ def _schema() -> "pa.Schema":
     return pa.schema(fields, metadata=metadata)
 
 
-def _in_parts(
-    subjects: Iterable[tuple[str, Mapping[str, Sequence[int]]]],
-) -> Iterator[list[tuple[str, Mapping[str, Sequence[int]]]]]:
-    """Some subjects at a time."""
-    part = []
-    for subject in subjects:
-        part.append(subject)
-        if len(part) == _SUBJECTS_AT_ONCE:
-            yield part
-            part = []
-    if part:
+def in_parts(subjects: Iterable[T]) -> Iterator[list[T]]:
+    """Some subjects at a time, of which memory holds what belongs to them."""
+    left = iter(subjects)
+    while part := list(islice(left, _SUBJECTS_AT_ONCE)):
         yield part

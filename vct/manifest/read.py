@@ -1,6 +1,5 @@
 """Cohort directory → tables: the public way back in."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from vct.errors import CohortError
 from vct.manifest.run import RUN_NAME, read_run
 from vct.manifest.schema import IMAGES, INSTANCES, ORGANS, SCHEMA_VERSION, SERIES
+from vct.provenance import sha256_of_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,7 +75,7 @@ class Cohort:
                 problems.append(f"{name} is missing")
             elif path.stat().st_size != size:
                 problems.append(f"{name} has {path.stat().st_size} bytes, not {size}")
-            elif hashes and _sha256(path) != sha256:
+            elif hashes and sha256_of_file(path) != sha256:
                 problems.append(f"{name} was altered: its SHA-256 differs")
         return problems
 
@@ -182,8 +182,3 @@ def _read_images(path: Path) -> "pd.DataFrame":
     if not path.is_file():
         return pd.DataFrame(columns=list(IMAGES))
     return read_table(path, IMAGES)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -6,12 +6,12 @@ a resumed or merged build reads no image again.
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vct.errors import CohortError
-from vct.manifest.histograms import write_histograms
+from vct.manifest.histograms import in_parts, write_histograms
 from vct.manifest.run import plain
 from vct.manifest.schema import (
     IMAGES,
@@ -24,6 +24,7 @@ from vct.manifest.schema import (
     SERIES,
     SERIES_KEY,
 )
+from vct.manifest.write import table_in_parts, write_table
 from vct.measured import Measured
 
 if TYPE_CHECKING:
@@ -111,43 +112,36 @@ def finished_subjects(out: Path) -> list[Path]:
 def collect(out: Path) -> None:
     """Write all tables but the subjects' from the records of the subjects.
 
-    Rows are sorted, so the tables do not depend on the order of finishing.
+    Rows are sorted, so the tables do not depend on the order of finishing. Of the
+    instances, hundreds a subject, memory holds those of some subjects.
 
     Raises
     ------
     CohortError
         If a finished subject's record is missing or damaged.
     """
-    import pandas as pd
-
-    from vct.manifest.write import write_table
-
-    rows: dict[str, list[dict[str, Any]]] = {
-        "series": [],
-        "instances": [],
-        "organs": [],
-        "images": [],
-    }
-    for folder in finished_subjects(out):
-        record = read_subject_record(folder)
-        rows["series"] += record["series"]
-        rows["organs"] += record["organs"]
-        rows["images"].append(record.get("image", {"subject_id": folder.name}))
-        rows["instances"] += [
-            {**row, "path": f"dicom/{folder.name}/{row['path']}"}
-            for row in record["instances"]
-        ]
+    rows: dict[str, list[dict[str, Any]]] = {"series": [], "organs": [], "images": []}
+    path = out / "instances.parquet"
+    with table_in_parts(path, INSTANCES, SCHEMA_VERSION) as write:
+        for folders in in_parts(finished_subjects(out)):
+            instances: list[dict[str, Any]] = []
+            for folder in folders:
+                record = read_subject_record(folder)
+                rows["series"] += record["series"]
+                rows["organs"] += record["organs"]
+                rows["images"].append(record.get("image", {"subject_id": folder.name}))
+                instances += [
+                    {**row, "path": f"dicom/{folder.name}/{row['path']}"}
+                    for row in record["instances"]
+                ]
+            write(_sorted(instances, INSTANCES, INSTANCES_KEY))
     for name, columns, key in (
         ("series", SERIES, SERIES_KEY),
-        ("instances", INSTANCES, INSTANCES_KEY),
         ("organs", ORGANS, ORGANS_KEY),
         ("images", IMAGES, IMAGES_KEY),
     ):
-        df = pd.DataFrame(rows[name], columns=list(columns), dtype=object)
-        df = df.sort_values(list(key), kind="stable", ignore_index=True)
-        write_table(
-            _typed(df, columns), out / f"{name}.parquet", columns, SCHEMA_VERSION
-        )
+        df = _sorted(rows[name], columns, key)
+        write_table(df, out / f"{name}.parquet", columns, SCHEMA_VERSION)
     write_histograms(out, _histograms(out))
 
 
@@ -164,8 +158,14 @@ def _histograms(out: Path) -> Iterator[tuple[str, dict[str, list[int]]]]:
         )
 
 
-def _typed(df: "pd.DataFrame", columns: Mapping[str, Any]) -> "pd.DataFrame":
-    """Nulls in floating-point columns as NaN, elsewhere as None."""
+def _sorted(
+    rows: list[dict[str, Any]], columns: Mapping[str, Any], key: Sequence[str]
+) -> "pd.DataFrame":
+    """Rows in the order of the key; nulls in floating-point columns as NaN."""
+    import pandas as pd
+
+    df = pd.DataFrame(rows, columns=list(columns), dtype=object)
+    df = df.sort_values(list(key), kind="stable", ignore_index=True)
     for name, (kind, _, _) in columns.items():
         df[name] = df[name].astype(float) if kind == "float64" else df[name]
     return df

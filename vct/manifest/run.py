@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vct.errors import CohortError
-from vct.manifest.partial import written_beside
+from vct.partial import written_beside
 
 RUN_NAME = "run.json"
 EVENTS_NAME = "events.jsonl"

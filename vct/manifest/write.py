@@ -1,10 +1,12 @@
 """A table on disk: Parquet with units, the same bytes for the same rows."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vct.errors import CohortError
+from vct.partial import written_beside
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,17 +31,33 @@ def write_table(
     CohortError
         If a value does not fit the type of its column.
     """
+    with table_in_parts(path, columns, schema_version) as write:
+        write(df)
+
+
+@contextmanager
+def table_in_parts(
+    path: Path, columns: Mapping[str, tuple[str, str, str]], schema_version: str
+) -> Iterator[Callable[["pd.DataFrame"], None]]:
+    """Write a table as ``write_table`` does, some of its rows at a time.
+
+    Yields what takes the next rows, and raises as ``write_table``.
+    """
     import pyarrow.parquet as pq
 
-    absent = [name for name in columns if name not in df]
-    unknown = [name for name in df if name not in columns]
-    if absent or unknown:
-        raise ValueError(f"{path.name}: columns absent {absent}, unknown {unknown}")
-    table = _arrow_table(df, path, columns, schema_version)
+    def write(df: "pd.DataFrame") -> None:
+        absent = [name for name in columns if name not in df]
+        unknown = [name for name in df if name not in columns]
+        if absent or unknown:
+            raise ValueError(f"{path.name}: columns absent {absent}, unknown {unknown}")
+        writer.write_table(_arrow_table(df, path, columns, schema_version))
 
-    partial = path.with_name(f".{path.name}.partial")
-    pq.write_table(table, partial, compression="zstd", version="2.6", store_schema=True)
-    partial.replace(path)
+    schema = arrow_schema(columns, schema_version)
+    with (
+        written_beside(path) as partial,
+        pq.ParquetWriter(partial, schema, compression="zstd", version="2.6") as writer,
+    ):
+        yield write
 
 
 def arrow_schema(

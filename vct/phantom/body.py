@@ -71,7 +71,7 @@ def _paint_layers(c: Canvas, f: Frame, o: Profiles, box, upper: bool) -> None:
         head_box = c.around((0, f.marks["back"] - 110, 190), (110, 160, 170))
         head_box = (slice(max(head_box[0].start, box[0].start), head_box[0].stop),
                     *box[1:2], head_box[2])  # fmt: skip
-        _unite(c, skin, box, head_box, _head(f, c.points(head_box)), 22.0)
+        _unite(skin, box, head_box, _head(f, c.points(head_box)), 22.0)
     else:
         below = (f.marks["crotch"] - z).clamp_min(0)
         # The cleft between the legs starts at the crotch.
@@ -133,7 +133,7 @@ def _paint_mesentery(c: Canvas, f: Frame, cavity: torch.Tensor, box) -> None:
     c.paint("soft_tissue", d, box, hu=5.0, suv=0.6, opacity=0.9)
 
 
-def _unite(c: Canvas, field, box, part, distance, width: float) -> None:
+def _unite(field, box, part, distance, width: float) -> None:
     at = tuple(
         slice(s.start - o.start, s.stop - o.start)
         for s, o in zip(part, box, strict=True)
@@ -318,7 +318,7 @@ def _unite_arm(c: Canvas, f: Frame, box, side: int, inset: float, field) -> None
         for s, o in zip(part, box, strict=True)
     )
     if not c.empty((k, j, i)):
-        _unite(c, field, box, (k, j, i), _arm(f, c.points((k, j, i)), side, inset), 26)
+        _unite(field, box, (k, j, i), _arm(f, c.points((k, j, i)), side, inset), 26)
 
 
 def _paint_arm_muscle(c: Canvas, f: Frame) -> None:

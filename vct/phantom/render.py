@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vct.grid import FIELD_OF_VIEW_MM, LUNG_TOP_BELOW_TOP_MM, Grid
+from vct.grid import Grid, whole_body_grid
 from vct.phantom import (
     abdomen,
     body,
@@ -191,7 +191,7 @@ def fitted_frame(anatomy: Any, rounds: int = 3) -> Frame:
     frame = build_frame(anatomy)
     v = frame.volumes_ml
     wanted = {k: float(v[k]) / LABELED_SHARE.get(k, 1.0) for k in MEASURED if k in v}
-    grid = _rehearsal_grid()
+    grid = whole_body_grid(_REHEARSAL_MM)
     for _ in range(rounds):
         canvas = Canvas(grid, "cpu", tracked=sum(MEASURED.values(), ()), images=False)
         _paint_all(canvas, frame)
@@ -219,17 +219,3 @@ def _correct(frame: Frame, organ: str, ratio: float, target: float) -> None:
         power = 0.5 if organ in _TUBES else 1 / 3
         key = f"_scale_{organ}"
         v[key] = v.get(key, 1.0) * ratio**power
-
-
-def _rehearsal_grid() -> Grid:
-    shape = tuple(round(e / _REHEARSAL_MM) for e in FIELD_OF_VIEW_MM)
-    low = (
-        LUNG_TOP_BELOW_TOP_MM - FIELD_OF_VIEW_MM[0],
-        -FIELD_OF_VIEW_MM[1] / 2,
-        -FIELD_OF_VIEW_MM[2] / 2,
-    )
-    s = _REHEARSAL_MM
-    origin = tuple(e + s / 2 for e in low)
-    return Grid(
-        (shape[0], shape[1], shape[2]), (s, s, s), (origin[0], origin[1], origin[2])
-    )

@@ -7,11 +7,12 @@ from vct.report.page_table import (
     Field,
     PageTable,
     figure,
+    measured,
     sortable,
     text,
     verdict,
 )
-from vct.report.tables import decimals_for, interval, number, p_value, signed
+from vct.report.tables import interval, number, p_value, signed
 from vct.validation.organs import QUANTITIES, REPORTED_ORGANS
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ def _means(name: str, caption: str, df: "pd.DataFrame") -> PageTable:
     fields = (
         *_WHO,
         figure("n", "n", _count),
-        _measured("mean", "mean"),
-        _measured("reference_mean", "reference mean"),
+        measured("mean", "mean"),
+        measured("reference_mean", "reference mean"),
         figure("difference_percent", "difference [%]", signed),
         _interval("95 % interval [%]", "low_percent", "high_percent"),
         verdict(),
@@ -92,8 +93,8 @@ def _spreads(df: "pd.DataFrame") -> PageTable:
     fields = (
         *_WHO,
         figure("n", "n", _count),
-        _measured("sd", "SD"),
-        _measured("reference_sd", "reference SD"),
+        measured("sd", "SD"),
+        measured("reference_sd", "reference SD"),
         figure("sd_ratio", "SD ratio", _two),
         _interval("95 % interval", "sd_ratio_low", "sd_ratio_high", 2, sign=False),
         figure("p_spread_adjusted", "p, different", p_value),
@@ -111,7 +112,7 @@ def _distances(df: "pd.DataFrame") -> PageTable:
         figure("n_reference", "n of reference", _count),
         figure("ks", "Kolmogorov-Smirnov", lambda x: number(x, 3)),
         figure("p_ks", "p", p_value),
-        _measured("wasserstein", "Wasserstein [as quantity]"),
+        measured("wasserstein", "Wasserstein [as quantity]"),
         figure("p_wasserstein", "p", p_value),
     )
     caption = "Distance of distributions, p by permutation"
@@ -173,16 +174,6 @@ def _count(value: float) -> str:
 
 def _two(value: float) -> str:
     return number(value, 2)
-
-
-def _measured(column: str, title: str) -> Field:
-    """Number with the decimals of its quantity."""
-
-    def cell(row: Any) -> Cell:
-        value = getattr(row, column)
-        return Cell(number(value, decimals_for(row.quantity)), sortable(value))
-
-    return Field(title, cell, numeric=True)
 
 
 def _interval(

@@ -9,13 +9,13 @@ from vct.report.page_table import (
     Field,
     PageTable,
     figure,
+    measured,
     sortable,
     text,
     verdict,
 )
 from vct.report.scorecard import CRITERIA, VERDICTS, counts, criterion_of
 from vct.report.tables import (
-    decimals_for,
     decimals_of,
     file_size,
     interval,
@@ -181,29 +181,21 @@ def organ_table(findings: Sequence[Finding], *, compared: bool) -> PageTable:
         text("sex", "sex", lambda sex: _SEX.get(sex, sex)),
         figure("n", "n", lambda n: number(n, 0)),
         figure("left_out", "left out", lambda n: number(n, 0)),
-        _of_organ("mean", "mean"),
-        _of_organ("sd", "SD"),
+        measured("mean", "mean"),
+        measured("sd", "SD"),
     )
     df = organ_frame(findings)
     if compared:
         fields += (
-            _of_organ("reference_mean", "reference mean"),
+            measured("reference_mean", "reference mean"),
             figure("difference_percent", "difference [%]", signed),
-            _of_organ("reference_sd", "reference SD"),
+            measured("reference_sd", "reference SD"),
             figure("sd_difference_percent", "SD, difference [%]", signed),
             Field("reference", _reference),
         )
     else:
         df = df[df["primary"]].iloc[:, :7]
     return PageTable("organs", "Organs of this cohort by sex", df, fields)
-
-
-def _of_organ(column: str, title: str) -> Field:
-    def cell(row: Any) -> Cell:
-        value = getattr(row, column)
-        return Cell(number(value, decimals_for(row.quantity)), sortable(value))
-
-    return Field(title, cell, numeric=True)
 
 
 def _reference(row: Any) -> Cell:

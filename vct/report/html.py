@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vct.manifest import load_cohort
+from vct.partial import written_beside
 from vct.report.content import content
 from vct.report.export import write_tables
 from vct.report.page_table import verdicts_of
@@ -63,9 +64,8 @@ def write_page(out: Path, template: str, shown: Mapping[str, Any]) -> Path:
     page = _template(template).render(**_inlined(), **shown)
     write_tables(shown["tables"].values(), out)
     path = out / REPORT_NAME
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(page.encode("utf-8"))
-    partial.replace(path)
+    with written_beside(path) as partial:
+        partial.write_bytes(page.encode("utf-8"))
     return path
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vct.report.tables import decimals_for, number
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -129,6 +131,16 @@ def figure(
     def cell(row: Any) -> Cell:
         value = getattr(row, column)
         return Cell(words(value), sortable(value))
+
+    return Field(title, cell, numeric=True)
+
+
+def measured(column: str, title: str) -> Field:
+    """Column of numbers with the decimals of their row's quantity."""
+
+    def cell(row: Any) -> Cell:
+        value = getattr(row, column)
+        return Cell(number(value, decimals_for(row.quantity)), sortable(value))
 
     return Field(title, cell, numeric=True)
 

@@ -198,7 +198,7 @@ class _Document:
             last = depth == len(loc) - 1
             found = _child(node, part)
             if found is None:
-                if last and isinstance(part, str) and not _is_tag(part, node):
+                if last and isinstance(part, str) and not _is_tag(part):
                     path += f".{part}"
                 continue
             key, node = found
@@ -261,7 +261,7 @@ _SYNONYMS = {
 }
 
 
-def _is_tag(part: str, node: Node) -> bool:
+def _is_tag(part: str) -> bool:
     """Whether a part of ``loc`` only names the branch of a union."""
     return part in _TAGS or not part.isidentifier() or part[0].isupper()
 

@@ -5,7 +5,6 @@ complete, so that rendering resumes where it stopped and workers never meet.
 """
 
 import json
-import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -21,7 +20,7 @@ from vct.cascade.condition import condition_vector
 from vct.cascade.encode import encode
 from vct.errors import SpecError
 from vct.grid import FIELD_OF_VIEW_MM, Grid, whole_body_grid
-from vct.manifest import written_once
+from vct.partial import written_beside, written_once
 from vct.phantom.population import draw_anatomy
 from vct.phantom.render import render
 from vct.phantom.structures import to_organs
@@ -151,9 +150,8 @@ def _render_chunk(job: tuple[PhantomData, list[int], str]) -> None:
         encoded, labels = render_subject(person, data.seed, index, grid, device)
         for name, array in zip(PARTS, (encoded.half(), labels), strict=True):
             path = _path(data.folder, index, name)
-            partial = path.with_name(f".{os.getpid()}.{path.name}")
-            np.save(partial, array.cpu().numpy())
-            partial.rename(path)
+            with written_beside(path) as partial, partial.open("wb") as stream:
+                np.save(stream, array.cpu().numpy())
 
 
 def _path(folder: Path, index: int, part: str) -> Path:

@@ -31,8 +31,8 @@ VERSION = "0.7.0"
 # input under noise nearly as strong, and a young network adds blotches below.
 BASE_SAMPLER = StageSampler("dpmpp2m", 16, 0.2, SIGMA_MAX)
 # So does the fine stage: down to 0.02 it made a third too much CT noise of true coarse
-# volumes (docs/benchmarks.md, "Why sampling ends at σ = 0.2"). Its steps by kind of
-# network: docs/explanation/ablation.md, "Steps of each stage".
+# volumes (docs/benchmarks-history.md, "Why sampling ends at σ = 0.2"). Its steps by
+# kind of network: docs/explanation/ablation.md, "Steps of each stage".
 SUPERRES_SAMPLER = StageSampler("dpmpp2m", 4, 0.2, 15.0)
 GATED_SUPERRES_SAMPLER = replace(SUPERRES_SAMPLER, steps=6)
 AUGMENTATION = 0.1

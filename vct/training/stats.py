@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from vct.errors import VctError
+from vct.partial import written_beside
 from vct.provenance import peak_memory_bytes
 from vct.training.parallel import Place, sum_of_all
 from vct.training.schedule import RunState
@@ -146,9 +147,8 @@ def forget_after(path: Path, samples: int) -> None:
         if not known:
             break
         kept.append(text)
-    partial = path.with_suffix(".partial")
-    partial.write_text("".join(kept))
-    partial.rename(path)
+    with written_beside(path) as partial:
+        partial.write_text("".join(kept))
 
 
 def event_writer(out: Path, samples: int, log: Log) -> Any | None:

@@ -299,8 +299,6 @@ def _slope_finding(row) -> Finding:
         value=float(row.slope),
         reference=float(row.reference_slope),
         difference_percent=float(row.difference_percent_per_sd),
-        interval=None,
-        bound=None,
         verdict=row.verdict,
         source=row.reference,
         kind="calibrated" if row.evidence == "calibrated" else "published",

@@ -119,17 +119,7 @@ def _finding(
     column: str, statistic: str, title: str, n: int, value: float | None, **more: Any
 ) -> Finding:
     """Finding on the demographics, with what most of them share."""
-    given = {
-        "reference": None,
-        "difference_percent": None,
-        "interval": None,
-        "bound": None,
-        "group": "all",
-        "kind": "spec",
-        **more,
-    }
-    group = given["group"]
-    tail = "" if group == "all" else f"/{group}"
+    tail = f"/{more['group']}" if "group" in more else ""
     return Finding(
         id=f"demographics/{column}{tail}/{statistic}",
         title=title,
@@ -137,7 +127,8 @@ def _finding(
         n=n,
         value=value,
         statistic=statistic,
-        **given,
+        kind="spec",
+        **more,
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from vct.errors import CohortError
+from vct.partial import written_beside
 
 FINDINGS_NAME = "findings.json"
 
@@ -15,7 +16,7 @@ Kind = Literal["calibrated", "published", "spec", "conformance", "descriptive"]
 Interval = tuple[float, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """One finding.
 
@@ -62,13 +63,13 @@ class Finding:
     id: str
     title: str
     quantity: str
-    group: str
+    group: str = "all"
     n: int
     value: float | None
-    reference: float | None
-    difference_percent: float | None
-    interval: Interval | None
-    bound: Interval | None
+    reference: float | None = None
+    difference_percent: float | None = None
+    interval: Interval | None = None
+    bound: Interval | None = None
     verdict: Verdict
     source: str
     kind: Kind
@@ -91,10 +92,9 @@ def verdict_of(findings: Iterable[Finding]) -> Verdict:
 def write_findings(findings: Iterable[Finding], out: Path) -> Path:
     """Write ``findings.json``, beside its place first and then renamed."""
     path = out / FINDINGS_NAME
-    partial = path.with_name(f".{path.name}.partial")
     rows = [asdict(finding) for finding in findings]
-    partial.write_text(json.dumps(rows, indent=1, allow_nan=False) + "\n", "utf-8")
-    partial.replace(path)
+    with written_beside(path) as partial:
+        partial.write_text(json.dumps(rows, indent=1, allow_nan=False) + "\n", "utf-8")
     return path
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from vct.errors import CohortError
 from vct.manifest.schema import ORGANS, Column
 from vct.manifest.write import arrow_schema
+from vct.partial import written_beside
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -149,10 +150,9 @@ def write_reference(reference: ReferenceFile, path: Path) -> Path:
     df = df.sort_values(list(KEY), kind="stable")
     schema = _schema(reference)
     arrays = [pa.Array.from_pandas(df[field.name], type=field.type) for field in schema]
-    partial = path.with_name(f".{path.name}.partial")
     table = pa.Table.from_arrays(arrays, schema=schema)
-    pq.write_table(table, partial, compression="zstd", version="2.6")
-    partial.replace(path)
+    with written_beside(path) as partial:
+        pq.write_table(table, partial, compression="zstd", version="2.6")
     return path
 
 

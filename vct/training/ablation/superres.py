@@ -142,7 +142,7 @@ def _measured(
     device: str,
 ) -> Figures:
     people = judge.judges
-    loss = _held_out_loss(row, stage, judge, plan, device)
+    loss = _held_out_loss(stage, judge, plan, device)
     # Once before the clock runs: the device picks its algorithms on first sight.
     first = next(iter(batches(len(people), device)))
     brief = replace(row, sampler=replace(row.sampler, steps=2))
@@ -210,7 +210,6 @@ def _made(
 
 
 def _held_out_loss(
-    row: SuperResolutionRow,
     stage: SuperResolutionStage,
     judge: SuperResolutionJudge,
     plan: SuperResolutionPlan,

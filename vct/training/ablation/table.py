@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vct.errors import SpecError
+from vct.partial import written_beside
 
 Figures = dict[str, Any]
 
@@ -53,10 +54,9 @@ class Table:
     def write(self) -> None:
         """Write all three files, so that what is trained next belongs to them."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_suffix(".partial")
         whole = {"settings": self.settings, "rows": self.rows}
-        partial.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
-        partial.rename(self.path)
+        with written_beside(self.path) as partial:
+            partial.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
         self._write_csv()
         (self.folder / "ablation.md").write_text(self.markdown())
 

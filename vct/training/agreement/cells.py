@@ -9,8 +9,9 @@ import pandas as pd
 
 from vct.seeds import generator
 from vct.training.agreement.moments import mean_difference_percent
-from vct.training.agreement.row import Interval, Row, within
+from vct.training.agreement.row import Row, within
 from vct.training.agreement.tables import LISTED, QUANTITIES, Measured
+from vct.validation.finding import Interval
 from vct.validation.statistics import finite
 
 AGE_YEARS = {"<50": (0, 50), "50-65": (50, 65), ">65": (65, 200)}

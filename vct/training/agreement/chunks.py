@@ -1,6 +1,5 @@
 """Measured rows in small files: one a chunk while measuring, a few to carry away."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from vct.errors import CohortError
+from vct.partial import written_beside
 from vct.training.agreement.members import Member
 from vct.training.agreement.reading import Rows
 
@@ -27,9 +27,8 @@ def write_chunk(path: Path, subjects: Rows, organs: Rows) -> None:
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:
-    partial = path.with_name(f".{os.getpid()}.{path.name}")
-    table.to_parquet(partial, compression="zstd")
-    partial.replace(path)
+    with written_beside(path) as partial:
+        table.to_parquet(partial, compression="zstd")
 
 
 def pack_chunks(folder: Path) -> list[Path]:

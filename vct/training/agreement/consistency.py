@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from vct.training.agreement.regression import fit, smooth_design
-from vct.training.agreement.row import Interval, Row, Verdict, within
+from vct.training.agreement.row import Row, within
 from vct.training.agreement.tables import LENGTH, MASS, SUV_SHARE, Measured
+from vct.validation.finding import Interval, Verdict
 from vct.validation.statistics import correlation, finite
 
 BIAS_BOUND_PERCENT = (-3.0, 3.0)

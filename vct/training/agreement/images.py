@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from vct.cascade import Cascade
+from vct.partial import written_beside
 from vct.training.agreement.members import drawn_people, members
 from vct.training.agreement.reading import need_segmenter, stored
 from vct.training.agreement.sources import Rendered, Sampled, Source, rendering_pool
@@ -77,8 +78,7 @@ def _write(path: Path, cascade: Cascade, encoded: Tensor) -> None:
     hu, suv = stored(encoded.to(cascade.device).float())
     labels = cascade.segment(hu).labels
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}")
-    with partial.open("wb") as stream:
+    with written_beside(path) as partial, partial.open("wb") as stream:
         np.savez_compressed(
             stream,
             ct_hu=hu[0].cpu().numpy(),
@@ -86,4 +86,3 @@ def _write(path: Path, cascade: Cascade, encoded: Tensor) -> None:
             labels=labels[0].cpu().numpy(),
             spacing_mm=np.array(cascade.grid.spacing_mm),
         )
-    partial.replace(path)

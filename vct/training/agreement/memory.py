@@ -11,8 +11,9 @@ from vct.seeds import generator
 from vct.training.agreement.embedding import distances
 from vct.training.agreement.members import CONDITIONS
 from vct.training.agreement.moments import SD_RATIO_BOUND
-from vct.training.agreement.row import Interval, Row, Verdict, within
+from vct.training.agreement.row import Row, within
 from vct.training.agreement.tables import Measured
+from vct.validation.finding import Interval, Verdict
 
 TAIL = 0.01  # share of fresh phantoms that lie nearer than the limit, by definition
 COPY_SHARE = 0.5

@@ -8,8 +8,9 @@ import numpy as np
 from scipy import stats
 
 from vct.seeds import generator
-from vct.training.agreement.row import Interval, Row, Verdict, within
+from vct.training.agreement.row import Row, within
 from vct.training.agreement.tables import LISTED, Measured
+from vct.validation.finding import Interval, Verdict
 from vct.validation.statistics import finite
 
 CONFIDENCE = 0.90

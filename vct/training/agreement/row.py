@@ -6,9 +6,9 @@ from typing import Literal
 
 import pandas as pd
 
-Verdict = Literal["pass", "fail", "inconclusive", "info"]
+from vct.validation.finding import Interval, Verdict
+
 Part = Literal["moments", "distribution", "cells", "slopes", "consistency", "memory"]
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)

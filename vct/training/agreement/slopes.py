@@ -17,13 +17,14 @@ from vct.training.agreement.regression import (
     linear_design,
     smooth_design,
 )
-from vct.training.agreement.row import Interval, Row, Verdict, within
+from vct.training.agreement.row import Row, within
 from vct.training.agreement.tables import (
     DEMOGRAPHICS,
     LISTED,
     QUANTITIES,
     Measured,
 )
+from vct.validation.finding import Interval, Verdict
 
 CONFIDENCE = 0.95
 MOST_EXCESS_POINTS = 10.0
