@@ -166,6 +166,8 @@ class Build:
         Verdicts on the cohort, once the iteration has ended; empty for a shard.
     generating_since
         ``time.monotonic()`` when the model was loaded; None before.
+    generated
+        Subjects generated since, those that wait to be written included.
     """
 
     def __init__(
@@ -183,6 +185,7 @@ class Build:
         self.out = out
         self.findings: list[Finding] = []
         self.generating_since: float | None = None
+        self.generated = 0
         self._batch_size = batch_size
         self._options = options
         self._now = now
@@ -231,6 +234,7 @@ class Build:
                 self._notify("Generating")
                 self.generating_since = time.monotonic()
                 for result in self._results(cascade, batch_size, remaining):
+                    self.generated += 1
                     future = pool.submit(write_one, self._task(result, made_by))
                     pending[future] = (result.subject.subject_id, result.seconds)
                     # At most one subject more than there are writers waits in memory.

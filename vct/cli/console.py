@@ -63,14 +63,16 @@ def _lines(build: "Build") -> "Iterator[BuiltSubject]":
 
 
 def _remaining(build: "Build", written: int, left: int) -> str:
-    """Time that subjects ``left`` will take, at the pace of those ``written``.
+    """Time that subjects ``left`` will take, at the pace of those generated.
 
-    Loading the model is over and does not count.
+    Loading the model is over and does not count. A subject is told when its files are
+    there, by when the next ones are generated.
     """
     since = build.generating_since
-    if since is None or not (written and left):
+    left -= build.generated - written
+    if since is None or not left:
         return ""
-    seconds = (time.monotonic() - since) / written * left
+    seconds = (time.monotonic() - since) / build.generated * left
     return f"{duration(seconds)} remaining"
 
 

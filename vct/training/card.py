@@ -25,7 +25,8 @@ PHANTOMS = (
     "used."
 )
 UNVALIDATED = "unvalidated: trained on digital phantoms, never tried on patients"
-VERSION = "0.7.0"
+TRAINED_ON_PHANTOMS = "Trained on digital phantoms, not on patients."
+VERSION = "0.8.0"
 # Steps: docs/explanation/ablation.md, "Steps of each stage"
 # Ends with the mean of what noise of level 0.2 leaves open: the fine stage sees its
 # input under noise nearly as strong, and a young network adds blotches below.
@@ -98,7 +99,8 @@ def card_of(
     return {
         "name": out.name,
         "version": VERSION,
-        **_grid(superres, fine.architecture.factor),
+        "summary": _summary(stages, fine.architecture.factor),
+        "grid": {k: list(v) for k, v in asdict(_images_grid(superres)).items()},
         **provenance_of(stages, licence),
         "conditioning_ranges": people.get("conditioning_ranges")
         or {k: list(v) for k, v in CONDITIONING_RANGES.items()},
@@ -132,16 +134,15 @@ def superres_sampler(architecture: SuperResolutionArchitecture) -> StageSampler:
     return GATED_SUPERRES_SAMPLER if architecture.gated else SUPERRES_SAMPLER
 
 
-def _grid(superres: FinishedStage, factor: int) -> dict[str, Any]:
-    grid = _images_grid(superres)
-    spacing_mm = grid.spacing_mm[0]
-    return {
-        "summary": (
-            f"Whole-body FDG PET and CT at {spacing_mm:g} mm from age, sex, height and "
-            f"BMI; base stage at {spacing_mm * factor:g} mm."
-        ),
-        "grid": {k: list(v) for k, v in asdict(grid).items()},
-    }
+def _summary(stages: list[FinishedStage], factor: int) -> str:
+    """What a list of models says of one; what it was trained on, if not on people."""
+    spacing_mm = _images_grid(stages[-1]).spacing_mm[0]
+    made = (
+        f"Whole-body FDG PET and CT at {spacing_mm:g} mm from age, sex, height and "
+        f"BMI; base stage at {spacing_mm * factor:g} mm."
+    )
+    of_phantoms = all(stage.patients is None for stage in stages)
+    return f"{made} {TRAINED_ON_PHANTOMS}" if of_phantoms else made
 
 
 def _images_grid(stage: FinishedStage) -> Grid:
