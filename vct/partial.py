@@ -1,6 +1,7 @@
 """Files that appear whole: written beside their place, then renamed."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,22 @@ def partial_beside(path: Path) -> Path:
 def partials_of(path: Path) -> str:
     """Pattern of the names that ``partial_beside`` gives."""
     return f".{path.name.lstrip('.')}.*.partial"
+
+
+def place_meant(path: str | Path) -> Path:
+    """The file or folder that a name of ``partial_beside`` stands for; others as is.
+
+    Examples
+    --------
+    >>> place_meant(partial_beside(Path("out/run.json"))).as_posix()
+    'out/run.json'
+    """
+    path = Path(path)
+    found = _PARTIAL.fullmatch(path.name)
+    return path.with_name(found[1]) if found else path
+
+
+_PARTIAL = re.compile(r"\.(.+)\.[0-9a-f]{32}\.partial")
 
 
 @contextmanager

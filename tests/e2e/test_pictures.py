@@ -97,5 +97,5 @@ def test_previews_of_a_read_only_cohort_are_refused_in_words(
     monkeypatch.setattr("vct.report.write_preview_of_volumes", refuse)
     assert vct("preview", built, "--only", "S0002") == 1
     told = capsys.readouterr().err
-    assert "S0002.partial.png: cannot be written (Permission denied)" in told
+    assert "previews/S0002.png: cannot be written (Permission denied)" in told
     assert "draw into a copy that you may write to" in told

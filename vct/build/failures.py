@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vct.build.folder import OnExisting, how_to_go_on
 from vct.errors import VctError
+from vct.partial import place_meant
 
 # What torch says of a GPU, and of the CPU's memory.
 _NO_MEMORY = ("out of memory", "can't allocate memory")
@@ -53,7 +54,7 @@ def told_as_user_errors(
             raise VctError(
                 f"{out}: the disk is full ({error.strerror}). Free some space. {kept}"
             ) from error
-        where = error.filename or out
+        where = place_meant(error.filename or out)
         raise VctError(
             f"{where}: cannot be written ({error.strerror or error}). Choose a folder "
             f"you may write to with -o, or mend this one. {kept}"

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vct.errors import VctError
+from vct.partial import place_meant
 
 
 @contextmanager
@@ -25,7 +26,7 @@ def told_as_unwritable(
     try:
         yield
     except OSError as error:
-        where = error.filename or path
+        where = place_meant(error.filename or path)
         raise VctError(
             f"{where}: cannot be {failed} ({error.strerror or error}). {advice}"
         ) from error

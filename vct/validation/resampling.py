@@ -72,13 +72,11 @@ def distances(
         KS distance, its p; Wasserstein distance in the values' unit, its p. p are of
         at most ``MOST_PERMUTED`` values a side.
     """
-    from scipy import stats
-
-    wasserstein = float(stats.wasserstein_distance(x, y, v_weights=weights))
-    _, ks, _ = _steps(x, y, weights)
-    a, chosen = _at_most(len(x), rng), _at_most(len(y), rng)
-    x, y, weights = x[a], y[chosen], weights[chosen]
-    share, _, steps = _steps(x, y, weights)
+    share, steps = _steps(x, y, weights)
+    ks, wasserstein = (float(d[0]) for d in _apart(share[None], steps))
+    some, chosen = _at_most(len(x), rng), _at_most(len(y), rng)
+    x, y, weights = x[some], y[chosen], weights[chosen]
+    share, steps = _steps(x, y, weights)
     if np.ptp(weights) > 0:
         chance = _drawn_shares(share, len(x), weights, rng)
     else:
@@ -90,14 +88,13 @@ def distances(
 
 def _steps(
     x: np.ndarray, y: np.ndarray, weights: np.ndarray
-) -> tuple[np.ndarray, float, np.ndarray]:
-    """Steps of F_x - F_y at the values in order, its greatest, the values' spacing."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Steps of F_x - F_y at all values in order, (n + m,), and the way between them."""
     pooled = np.concatenate([x, y])
     order = np.argsort(pooled, kind="stable")
-    steps = np.diff(pooled[order])
     own = np.full(len(x), 1 / len(x))
-    share = np.concatenate([own, -weights / weights.sum()])[order]
-    return share, float(_apart(share[None], steps)[0][0]), steps
+    share = np.concatenate([own, -weights / weights.sum()])
+    return share[order], np.diff(pooled[order])
 
 
 def _apart(shares: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
