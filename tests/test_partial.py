@@ -1,8 +1,16 @@
 """A file is whole or not there, whoever writes it at the same time."""
 
+from pathlib import Path
+
 import pytest
 
-from vct.partial import partial_beside, written_beside, written_once
+from vct.partial import (
+    partial_beside,
+    partials_of,
+    place_meant,
+    written_beside,
+    written_once,
+)
 
 
 def test_a_file_appears_when_its_block_ends(tmp_path):
@@ -72,3 +80,16 @@ def test_what_fails_to_be_written_once_leaves_nothing(tmp_path):
     with pytest.raises(OSError, match="full"):
         written_once(tmp_path / "subjects.parquet", fail)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["S0001", "a*b [1].parquet"])
+def test_names_beside_are_found_and_told_as_what_is_meant(
+    tmp_path: Path, name: str
+) -> None:
+    place = tmp_path / name
+    beside = partial_beside(place)
+    beside.touch()
+    (tmp_path / f"x{name}").touch()
+    assert list(tmp_path.glob(partials_of(place))) == [beside]
+    assert place_meant(beside) == place
+    assert place_meant(place) == place

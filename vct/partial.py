@@ -1,5 +1,6 @@
 """Files that appear whole: written beside their place, then renamed."""
 
+import glob
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -14,12 +15,12 @@ def partial_beside(path: Path) -> Path:
     Shards on several machines write into one folder, where process numbers and
     names of machines may repeat; this name does not.
     """
-    return path.with_name(partials_of(path).replace("*", uuid4().hex))
+    return path.with_name(f".{path.name.lstrip('.')}.{uuid4().hex}.partial")
 
 
 def partials_of(path: Path) -> str:
-    """Pattern of the names that ``partial_beside`` gives."""
-    return f".{path.name.lstrip('.')}.*.partial"
+    """Glob pattern of the names that ``partial_beside`` gives, whatever the name."""
+    return f".{glob.escape(path.name.lstrip('.'))}.*.partial"
 
 
 def place_meant(path: str | Path) -> Path:

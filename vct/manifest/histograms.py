@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 HISTOGRAMS_NAME = "suv_histograms.parquet"
 _SUBJECTS_AT_ONCE = 64
 
-T = TypeVar("T")
+Item = TypeVar("Item")
 
 
 def write_histograms(
@@ -129,7 +129,7 @@ def _schema() -> "pa.Schema":
     return pa.schema(fields, metadata=metadata)
 
 
-def in_parts(subjects: Iterable[T]) -> Iterator[list[T]]:
+def in_parts(subjects: Iterable[Item]) -> Iterator[list[Item]]:
     """Some subjects at a time, of which memory holds what belongs to them."""
     left = iter(subjects)
     while part := list(islice(left, _SUBJECTS_AT_ONCE)):

@@ -8,9 +8,12 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from vct.spec.distributions import Histogram
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PresetName = Literal[
     "autopet-fdg",
@@ -112,3 +115,8 @@ def _description(name: str, removed: dict[str, float]) -> str:
             f"BMI: {body['bmi_source']}. {NO_LESIONS}"
         )
     return f"{who} Cut to {cut}."
+
+
+def spelled_as_here(diagnoses: "pd.Series") -> "pd.Series":
+    """Diagnoses of AutoPET's clinical table as specs and presets have them."""
+    return diagnoses.str.lower().str.replace("_", "-")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vct.spec.presets import DIAGNOSES, MODEL_RANGE
+from vct.spec.presets import DIAGNOSES, MODEL_RANGE, spelled_as_here
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,8 +139,7 @@ def _patients(studies: "pd.DataFrame") -> "pd.DataFrame":
     """First study of each patient whose sex is known."""
     first = studies.drop_duplicates("subject")
     first = first[first["sex"].isin(["F", "M"])]
-    names = first["diagnosis"].str.lower().str.replace("_", "-")
-    return first.assign(diagnosis=names)
+    return first.assign(diagnosis=spelled_as_here(first["diagnosis"]))
 
 
 def _adults(people: "pd.DataFrame") -> "pd.DataFrame":

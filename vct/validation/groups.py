@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from vct.spec.presets import spelled_as_here
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -54,11 +56,6 @@ def groups(who: "pd.DataFrame") -> list[Group]:
         for sex in sexes
     ]
     return [everyone, *sexes, *ages, *bmis, *diagnoses, *crossed]
-
-
-def spelled_as_here(diagnoses: "pd.Series") -> "pd.Series":
-    """Diagnoses of AutoPET's clinical table as specs and presets have them."""
-    return diagnoses.str.lower().str.replace("_", "-")
 
 
 def cells(who: "pd.DataFrame", *, with_bmi: bool) -> np.ndarray:

@@ -63,8 +63,8 @@ def distances(
     """Kolmogorov-Smirnov and Wasserstein distance of x (n,) and weighted y (m,).
 
     Where weights differ there is nothing to permute: what chance does is drawn from
-    both sides' values pooled, n of them and as many as the weights are worth (Kish's
-    effective number).
+    both sides' values pooled, n of them and as many as the weights are worth (the
+    effective number of Kish 1965), with replacement (Efron and Tibshirani 1993, 16.2).
 
     Returns
     -------
