@@ -55,6 +55,17 @@ def test_condition_and_noise_level_reach_the_output() -> None:
         assert not torch.allclose(net(x, c, y + 1), reference)
 
 
+def test_working_in_place_changes_neither_output_nor_input() -> None:
+    """Without gradients tensors are overwritten: none that anybody still needs."""
+    net = small()
+    given = torch.randn(1, 4, 8, 4, 4), torch.zeros(1), torch.zeros(1, 3)
+    kept = [x.clone() for x in given]
+    with torch.no_grad():
+        in_place = net(*given)
+    assert torch.equal(in_place, net(*given).detach())
+    assert all(map(torch.equal, given, kept))
+
+
 def test_a_fresh_network_says_nothing() -> None:
     net = TokenUNet(
         in_channels=4, out_channels=2, channels=(8,), blocks=(1,), condition=1

@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from vct.anatomy import LABEL_OF
 from vct.grid import whole_body_grid
-from vct.segment.measure import measure
+from vct.segment.measure import _opened, measure
 from vct.segment.rows import OrganMeasurement, organ_rows
 
 GRID = whole_body_grid(8.0)
@@ -106,6 +107,19 @@ def test_a_stray_voxel_at_the_edge_is_no_cut() -> None:
     labels[0, 20:24, 20:24] = LABEL_OF["liver"]
     found = table(torch.zeros(GRID.shape), torch.zeros(GRID.shape), labels)
     assert found["liver"].touches_edge
+
+
+@pytest.mark.parametrize("spacing_mm", [4.0, 16.0])
+def test_a_mask_is_opened_as_scipy_opens_it(spacing_mm: float) -> None:
+    grid = whole_body_grid(spacing_mm)
+    size = (max(2, math.ceil(10 / spacing_mm)),) * 3
+    rng = np.random.default_rng(0)
+    mask = ndimage.uniform_filter(rng.random((30, 24, 32)), size) > 0.49
+    opened = ndimage.binary_opening(mask, np.ones(size))
+    rim = ndimage.binary_dilation(opened, np.ones((3, 3, 3)))
+    got = _opened(torch.from_numpy(mask), grid, by_mm=10)
+    assert 0 < opened.sum() < mask.sum()
+    assert np.array_equal(got.numpy(), rim & mask)
 
 
 def test_lungs_by_hu_lie_in_the_chest() -> None:

@@ -40,7 +40,7 @@ POOL = people(20_000, seed=99)
 def findings(subjects, planned=None, *, drawn=True):
     series = pd.DataFrame({"subject_id": subjects["subject_id"]})
     empty = pd.DataFrame()
-    cohort = Cohort(Path(), "", {}, subjects, series, empty, empty, empty)
+    cohort = Cohort(Path(), "", {}, subjects, series, empty, empty)
     planned = subjects if planned is None else planned
     found = demographic_findings(cohort, POOL, planned, drawn=drawn)
     return {finding.id: finding for finding in found}
@@ -85,7 +85,7 @@ def test_a_population_of_two_has_no_number_that_is_none():
     two = people(2, seed=3)
     series = pd.DataFrame({"subject_id": two["subject_id"]})
     empty = pd.DataFrame()
-    cohort = Cohort(Path(), "", {}, two, series, empty, empty, empty)
+    cohort = Cohort(Path(), "", {}, two, series, empty, empty)
     for finding in demographic_findings(cohort, two, two):
         for low, high in filter(None, (finding.interval, finding.bound)):
             assert np.isfinite([low, high]).all(), finding.id
@@ -166,7 +166,7 @@ def test_women_only():
     women = POOL[POOL["sex"] == "F"]
     empty = pd.DataFrame()
     subjects = women.head(50).reset_index(drop=True)
-    cohort = Cohort(Path(), "", {}, subjects, subjects, empty, empty, empty)
+    cohort = Cohort(Path(), "", {}, subjects, subjects, empty, empty)
     found = {f.id: f for f in demographic_findings(cohort, women, subjects)}
     assert found["demographics/sex/share"].verdict == "pass"
     assert found["demographics/sex/share"].bound == (1.0, 1.0)

@@ -34,7 +34,7 @@ def cohort(n: int = 30, *, mean: float = 1700.0, sd: float = 300.0) -> Cohort:
         for organ in ("liver", "muscle")
     ]
     empty = pd.DataFrame()
-    return Cohort(Path(), "", {}, subjects, empty, empty, pd.DataFrame(rows), empty)
+    return Cohort(Path(), "", {}, subjects, empty, pd.DataFrame(rows), empty)
 
 
 def findings(table: Cohort):

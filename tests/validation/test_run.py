@@ -32,6 +32,14 @@ def test_a_sound_cohort_has_nothing_failed(cohort_dir):
     assert load_cohort(cohort_dir).verify() == []
 
 
+def test_the_long_table_of_files_is_read_when_asked_for(cohort_dir):
+    (cohort_dir / "instances.parquet").unlink()
+    cohort = load_cohort(cohort_dir)
+    assert len(cohort.finished) == 24
+    with pytest.raises(CohortError, match=r"instances\.parquet is missing"):
+        cohort.verify()
+
+
 def test_findings_repeat(cohort_dir):
     validate_cohort(cohort_dir)
     first = (cohort_dir / "findings.json").read_bytes()
@@ -172,6 +180,7 @@ def test_one_missing_bladder_in_two_thousand_is_as_it_should_be():
         ("run.json", "the build has not finished"),
         ("subjects.parquet", "subjects.parquet is missing"),
         ("organs.parquet", "organs.parquet is missing"),
+        ("instances.parquet", "instances.parquet is missing"),
     ],
 )
 def test_an_incomplete_folder_is_refused(cohort_dir, name, message):

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from vct.diffusion.in_place import plus, times
+
 Network = Callable[[Tensor, Tensor], Tensor]  # (c_in · x, c_noise) → F
 
 
@@ -32,4 +34,5 @@ def denoise(network: Network, x: Tensor, sigma: Tensor, *, sigma_data: float) ->
     c_skip = sigma_data**2 / total**2
     c_out = s * sigma_data / total
     c_noise = sigma.to(torch.float32).log() / 4
-    return c_skip * x + c_out * network(x / total, c_noise).to(torch.float32)
+    out = network(x / total, c_noise).to(torch.float32)
+    return plus(times(out, c_out), c_skip * x)

@@ -1,6 +1,7 @@
 """Cohort directory → tables: the public way back in."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,10 +28,10 @@ class Cohort:
         ``cohort.yaml`` as it was built.
     run
         ``run.json``.
-    subjects, series, instances, organs, images
+    subjects, series, organs, images
         The tables; units stand in the Parquet field metadata and in
         ``vct.subjects.COLUMNS`` and ``vct.manifest``. ``images`` has no rows where an
-        earlier vct built the cohort.
+        earlier vct built the cohort. ``instances`` is another.
     """
 
     path: Path
@@ -38,9 +39,19 @@ class Cohort:
     run: dict[str, Any]
     subjects: "pd.DataFrame"
     series: "pd.DataFrame"
-    instances: "pd.DataFrame"
     organs: "pd.DataFrame"
     images: "pd.DataFrame"
+
+    @cached_property
+    def instances(self) -> "pd.DataFrame":
+        """Table with a row per DICOM file, read when first asked for: it is long.
+
+        Raises
+        ------
+        CohortError
+            If it is missing, damaged or of another schema version.
+        """
+        return read_table(self.path / "instances.parquet", INSTANCES)
 
     @property
     def finished(self) -> "pd.DataFrame":
@@ -87,7 +98,7 @@ def load_cohort(out: str | Path) -> Cohort:
     ------
     CohortError
         If the folder is not a cohort, or a table is missing, damaged or of another
-        schema version.
+        schema version. ``instances`` is looked at when it is first asked for.
 
     Examples
     --------
@@ -114,7 +125,6 @@ def load_cohort(out: str | Path) -> Cohort:
         run=read_run(out / RUN_NAME),
         subjects=read_cohort_subjects(out),
         series=read_table(out / "series.parquet", SERIES),
-        instances=read_table(out / "instances.parquet", INSTANCES),
         organs=read_table(out / "organs.parquet", ORGANS),
         images=_read_images(out / "images.parquet"),
     )

@@ -5,6 +5,7 @@ One table of numbers a subject, float64, rows as ``measured`` and columns as
 """
 
 import math
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -60,7 +61,7 @@ def measure(
         to no organ, and those beside them are edge voxels.
     """
     thresholds = threshold_masks(hu, suv, grid)
-    columns = _columns(hu, suv, coverage)
+    edge = _edge(hu, coverage)
     if coverage is not None:
         labels = labels * coverage
         thresholds = [mask & coverage for mask in thresholds]
@@ -70,8 +71,9 @@ def measure(
         masks = [labels[part] == organ.label for organ in organs.organs]
         masks += [mask[part] for mask in thresholds]
         inside = torch.stack(masks, dim=1).flatten(2).to(hu.dtype)
-        sums = (inside @ columns[part]).sum(dim=0, dtype=torch.float64)
-        highest = (inside * suv[part].flatten(1)[:, None]).amax(dim=(0, 2))
+        columns = _columns(hu[part], suv[part], edge[part])
+        sums = (inside @ columns).sum(dim=0, dtype=torch.float64)
+        highest = inside.mul_(suv[part].flatten(1)[:, None]).amax(dim=(0, 2))
         tables.append(torch.cat([sums, highest.double()[:, None]], dim=1))
     table = torch.stack(tables)
     table = torch.cat([table[..., :-1].sum(dim=0), table[..., -1:].amax(dim=0)], dim=1)
@@ -109,25 +111,22 @@ def threshold_masks(hu: Tensor, suv: Tensor, grid: Grid) -> list[Tensor]:
     ]
 
 
-def _columns(hu: Tensor, suv: Tensor, coverage: Tensor | None) -> Tensor:
-    """What is summed in each voxel, (k, j·i, columns)."""
+def _edge(hu: Tensor, coverage: Tensor | None) -> Tensor:
+    """1 on the faces of what is covered, float32, (k, j, i)."""
     edge = torch.ones_like(hu)
     edge[1:-1, 1:-1, 1:-1] = 0
-    if coverage is not None:
-        edge = torch.maximum(edge, _beside(~coverage))
+    return edge if coverage is None else edge.masked_fill(_beside(~coverage), 1)
+
+
+def _columns(hu: Tensor, suv: Tensor, edge: Tensor) -> Tensor:
+    """What is summed in each voxel, (k, j·i, columns)."""
     values = (torch.ones_like(hu), suv, suv**2, hu, hu**2, _density_g_ml(hu), edge)
     return torch.stack([v.flatten(1) for v in values], dim=2)
 
 
 def _beside(mask: Tensor) -> Tensor:
-    """1 in voxels that share a face with the mask, or lie in it; float32."""
-    x = mask[None, None].float()
-    sizes = ((3, 1, 1), (1, 3, 1), (1, 1, 3))
-    pools = [
-        F.max_pool3d(x, size, stride=1, padding=[n // 2 for n in size])
-        for size in sizes
-    ]
-    return torch.stack(pools).amax(dim=0)[0, 0]
+    """Voxels that share a face with the mask, or lie in it."""
+    return reduce(torch.logical_or, (_near(mask, axis, 1, 1) for axis in range(3)))
 
 
 def _padded(doubt: Tensor, table: Tensor) -> Tensor:
@@ -159,10 +158,29 @@ def _hot(suv: Tensor, least: float) -> Tensor:
 def _opened(mask: Tensor, grid: Grid, by_mm: float = 10.0) -> Tensor:
     """Morphological opening with a box of ``by_mm`` or more, then its rim again."""
     size = [max(2, math.ceil(by_mm / s)) for s in grid.spacing_mm]
-    before = [pad for n in reversed(size) for pad in (n - 1, 0)]
-    after = [pad for n in reversed(size) for pad in (0, n - 1)]
-    x = mask[None, None].float()
-    eroded = -F.max_pool3d(F.pad(-x, after), size, stride=1)
-    opened = F.max_pool3d(F.pad(eroded, before), size, stride=1)
-    rim = F.max_pool3d(opened, 3, stride=1, padding=1)[0, 0] > 0.5
-    return rim & mask
+    outside = ~mask
+    for axis, n in enumerate(size):
+        outside = _near(outside, axis, 0, n - 1, beyond=True)
+    opened = ~outside
+    for axis, n in enumerate(size):
+        opened = _near(opened, axis, n - 1, 0)
+    for axis in range(3):
+        opened = _near(opened, axis, 1, 1)
+    return opened & mask
+
+
+def _near(
+    mask: Tensor, axis: int, before: int, after: int, *, beyond: bool = False
+) -> Tensor:
+    """Whether the mask holds up to so many voxels before or after along an axis.
+
+    ``beyond`` is what it is taken for outside the field.
+    """
+    pads = [(0, 0)] * 3
+    pads[2 - axis] = (before, after)  # F.pad begins with the last axis
+    padded = F.pad(mask, [n for pad in pads for n in pad], value=beyond)
+    windows = (
+        padded.narrow(axis, first, mask.shape[axis])
+        for first in range(before + after + 1)
+    )
+    return reduce(torch.logical_or, windows)

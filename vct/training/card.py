@@ -26,7 +26,6 @@ PHANTOMS = (
 )
 UNVALIDATED = "unvalidated: trained on digital phantoms, never tried on patients"
 TRAINED_ON_PHANTOMS = "Trained on digital phantoms, not on patients."
-VERSION = "0.8.0"
 # Steps: docs/explanation/ablation.md, "Steps of each stage"
 # Ends with the mean of what noise of level 0.2 leaves open: the fine stage sees its
 # input under noise nearly as strong, and a young network adds blotches below.
@@ -67,6 +66,7 @@ def card_of(
     superres: FinishedStage,
     segmenter: dict[str, Any],
     *,
+    version: str,
     machine: str,
     notes: list[str],
     licence: str | None,
@@ -79,6 +79,8 @@ def card_of(
         The model's folder, with its weights; its name is the model's.
     segmenter
         The card's part of that name; its ``file`` lies in ``out`` or beside it.
+    version
+        The model's.
     machine
         What the stages were trained on.
     notes
@@ -98,7 +100,7 @@ def card_of(
     people = base.patients or {}
     return {
         "name": out.name,
-        "version": VERSION,
+        "version": version,
         "summary": _summary(stages, fine.architecture.factor),
         "grid": {k: list(v) for k, v in asdict(_images_grid(superres)).items()},
         **provenance_of(stages, licence),

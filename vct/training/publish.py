@@ -1,9 +1,10 @@
 """Finished runs to a model folder: weights, hashes, card.
 
     python -m vct.training.publish --superres superres-4mm --device-name "one H100" \
-        -o trained_models/whole-body-4mm
+        --version 0.9.0 -o trained_models/whole-body-4mm
     python -m vct.training.publish --superres superres-2mm --device-name "one H100" \
-        --share trained_models/whole-body-4mm -o trained_models/whole-body-2mm
+        --version 0.9.0 --share trained_models/whole-body-4mm \
+        -o trained_models/whole-body-2mm
     python -m vct.training.publish --base h100-base --superres h100-superres \
         --device-name "one H100" --licence "AutoPET is CC BY 4.0; ..." \
         -o models/autopet-2mm
@@ -44,6 +45,7 @@ from vct.training.config import CONFIGS, PreparedData, StageName, load_config
 from vct.training.evaluate import held_out_metrics
 
 SEGMENTER, SEGMENTER_OF = "segmenter-4mm", "whole-body-4mm"
+FIRST_VERSION = "0.1.0"
 ELSEWHERE = "; it learned positions in the whole field, not in the model's window"
 
 
@@ -56,6 +58,7 @@ def publish(
     device_name: str,
     device: str,
     notes: list[str],
+    version: str = FIRST_VERSION,
     share: Path | None = None,
     segmenter_of: str = SEGMENTER_OF,
     licence: str | None = None,
@@ -82,6 +85,8 @@ def publish(
         Where to evaluate.
     notes
         What the runs' own records do not say, for the card.
+    version
+        Of the model, for the card: raise it when its weights change.
     share
         Model folder beside ``out`` that holds the same base stage and segmenter.
     segmenter_of
@@ -116,8 +121,16 @@ def publish(
             segmenter = _own_segmenter(stages[-1])
         if patients:
             segmenter["validation"] = UNVALIDATED + _elsewhere(superres)
-        said = {"machine": device_name, "notes": notes, "licence": licence}
-        card = card_of(draft, base, superres, segmenter, **said)  # type: ignore[arg-type]
+        card = card_of(
+            draft,
+            base,
+            superres,
+            segmenter,
+            version=version,
+            machine=device_name,
+            notes=notes,
+            licence=licence,
+        )
         card["name"] = out.name
         _check_spacing(card)
         card["training"] |= {stage.name: training_of(stage) for stage in stages}
@@ -245,6 +258,7 @@ def main() -> None:
         "--segmenter", help=f"of phantoms, by default {SEGMENTER}; of patients, none"
     )
     parser.add_argument("--segmenter-of", default=SEGMENTER_OF)
+    parser.add_argument("--version", default=FIRST_VERSION, help="of this model")
     parser.add_argument("--share", type=Path)
     parser.add_argument("--licence")
     parser.add_argument("--device-name", required=True)
@@ -263,6 +277,7 @@ def main() -> None:
         device_name=args.device_name,
         device=args.device,
         notes=args.note,
+        version=args.version,
         share=args.share,
         segmenter_of=args.segmenter_of,
         licence=args.licence,
