@@ -55,10 +55,12 @@ def test_condition_and_noise_level_reach_the_output() -> None:
         assert not torch.allclose(net(x, c, y + 1), reference)
 
 
-def test_working_in_place_changes_neither_output_nor_input() -> None:
-    """Without gradients tensors are overwritten: none that anybody still needs."""
+@pytest.mark.parametrize("slices", [8, 20])
+def test_working_in_place_changes_neither_output_nor_input(slices: int) -> None:
+    """Without gradients tensors are overwritten, none that anybody still needs, and
+    levels are merged in slabs, of which the last is not whole."""
     net = small()
-    given = torch.randn(1, 4, 8, 4, 4), torch.zeros(1), torch.zeros(1, 3)
+    given = torch.randn(2, 4, slices, 4, 4), torch.zeros(2), torch.zeros(2, 3)
     kept = [x.clone() for x in given]
     with torch.no_grad():
         in_place = net(*given)

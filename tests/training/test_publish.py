@@ -5,6 +5,7 @@ paper's scale, a ten thousandth of the size.
 """
 
 import json
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,7 @@ from vct.training.config import CONFIGS, StageName, load_config
 from vct.training.publish import publish
 from vct.validation.run import reference_kind
 
+CHANGES = Path(__file__).parents[2] / "CHANGELOG.md"
 LICENCE = "AutoPET is CC BY 4.0; this model may be given away with its card"
 
 
@@ -162,6 +164,13 @@ def test_bundled_cards_hold_the_curve_of_every_stage(name: str) -> None:
             assert curve[key][-1] == training[stage][key]
 
 
+def test_bundled_models_have_the_newest_version_that_the_changes_tell_of() -> None:
+    changes = CHANGES.read_text(encoding="utf-8")
+    newest = re.findall(r"^\| (\d+\.\d+\.\d+) \|", changes, re.MULTILINE)[-1]
+    for name in ("whole-body-4mm", "whole-body-2mm"):
+        assert find_model(name).version == newest
+
+
 @pytest.mark.parametrize("name", ["whole-body-4mm", "whole-body-2mm"])
 def test_bundled_models_sample_as_publishing_says(name: str) -> None:
     card = find_model(name)
@@ -245,7 +254,8 @@ def test_a_segmenter_of_phantoms_measures_a_model_of_patients(
     save_stage(tiny_stages()[2], run / "segmenter.safetensors")
     log = {"samples": 20, "minutes": 0.1, "loss": 1.0, "loss_by_log_sigma": {}}
     (run / "stats.jsonl").write_text(json.dumps(log))
-    card = published(other_runs, LICENCE, segmenter="tiny-segmenter")
+    card = published(other_runs, LICENCE, segmenter="tiny-segmenter", version="1.2.0")
+    assert card.version == "1.2.0"
     assert card.segmenter["spacing_mm"] == 16.0
     assert "unvalidated" in card.segmenter["validation"]
     assert card.training["segmenter"]["phantoms"] == 16

@@ -16,7 +16,8 @@ def denoise(network: Network, x: Tensor, sigma: Tensor, *, sigma_data: float) ->
     Parameters
     ----------
     network
-        F; takes the scaled input and c_noise, shape (b,).
+        F; takes the scaled input and c_noise, shape (b,). What it returns is
+        overwritten where no gradient is wanted.
     x
         Noisy volume, (b, c, k, j, i), float32.
     sigma

@@ -126,7 +126,7 @@ def _columns(hu: Tensor, suv: Tensor, edge: Tensor) -> Tensor:
 
 def _beside(mask: Tensor) -> Tensor:
     """Voxels that share a face with the mask, or lie in it."""
-    return reduce(torch.logical_or, (_near(mask, axis, 1, 1) for axis in range(3)))
+    return reduce(torch.logical_or, (_dilated(mask, axis, 1, 1) for axis in range(3)))
 
 
 def _padded(doubt: Tensor, table: Tensor) -> Tensor:
@@ -160,21 +160,23 @@ def _opened(mask: Tensor, grid: Grid, by_mm: float = 10.0) -> Tensor:
     size = [max(2, math.ceil(by_mm / s)) for s in grid.spacing_mm]
     outside = ~mask
     for axis, n in enumerate(size):
-        outside = _near(outside, axis, 0, n - 1, beyond=True)
+        outside = _dilated(outside, axis, 0, n - 1, beyond=True)
     opened = ~outside
     for axis, n in enumerate(size):
-        opened = _near(opened, axis, n - 1, 0)
+        opened = _dilated(opened, axis, n - 1, 0)
     for axis in range(3):
-        opened = _near(opened, axis, 1, 1)
+        opened = _dilated(opened, axis, 1, 1)
     return opened & mask
 
 
-def _near(
+def _dilated(
     mask: Tensor, axis: int, before: int, after: int, *, beyond: bool = False
 ) -> Tensor:
-    """Whether the mask holds up to so many voxels before or after along an axis.
+    """A mask, bool (k, j, i), dilated along one axis by so many voxels either way.
 
-    ``beyond`` is what it is taken for outside the field.
+    True where it holds up to ``before`` voxels lower or ``after`` higher; ``beyond`` is
+    what it is taken for outside the field. Boxes are dilated axis by axis, which takes
+    a CPU a tenth of the time of pools of 5³ voxels.
     """
     pads = [(0, 0)] * 3
     pads[2 - axis] = (before, after)  # F.pad begins with the last axis
