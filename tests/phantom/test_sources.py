@@ -10,6 +10,7 @@ from vct.phantom import (
     composition,
     image,
     mixture,
+    outline,
     painted_uptake,
     population,
     render,
@@ -53,6 +54,7 @@ def holds_numbers(value: object) -> bool:
         bones,
         calibration,
         composition,
+        outline,
         texture,
         image,
         render,
@@ -66,7 +68,7 @@ def test_every_number_of_the_population_has_a_source(module: object) -> None:
 def test_no_number_of_the_population_hides_behind_an_underscore() -> None:
     hidden = [
         f"{module.__name__}.{key}"
-        for module in (population, painted_uptake)
+        for module in (population, painted_uptake, composition, outline)
         for key, value in vars(module).items()
         if key.startswith("_")
         and key.isupper()

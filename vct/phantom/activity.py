@@ -13,8 +13,8 @@ MUSCLE_PER_LEAN = {"F": 0.347, "M": 0.342}
 OTHER_PER_LEAN = 0.130
 BONE_PER_LEAN = 0.072
 VISCERAL_FAT_PER_WEIGHT = 0.037
-# Subcutaneous fat at 25 kg/m² [mL], per kg/m², at a height [m]: fit to the same people.
-SUBCUTANEOUS_ML = {"F": (18900.0, 1830.0, 1.66), "M": (12900.0, 1450.0, 1.77)}
+# Subcutaneous fat at 25 kg/m² [mL], per kg/m², at a height [cm]: fit to these people.
+SUBCUTANEOUS_ML = {"F": (18900.0, 1830.0, 166.0), "M": (12900.0, 1450.0, 177.0)}
 
 
 def activity_share(person: Person, quantities: Mapping[str, float]) -> float:
@@ -30,19 +30,18 @@ def activity_share(person: Person, quantities: Mapping[str, float]) -> float:
         + OTHER_PER_LEAN * quantities["suv/other_soft_tissue"]
         + BONE_PER_LEAN * quantities["suv/pelvis"]
     )
+    under_the_skin = subcutaneous_fat_ml(
+        person.sex, person.bmi_kg_m2, 100.0 * person.height_m
+    )
     return (
-        (organs + subcutaneous_fat_ml(person) * quantities["suv/subcutaneous_fat"])
-        / weight_g
+        (organs + under_the_skin * quantities["suv/subcutaneous_fat"]) / weight_g
         + VISCERAL_FAT_PER_WEIGHT * quantities["suv/visceral_fat"]
         + lean / weight_per_lean_mass(person.sex, person.bmi_kg_m2)
     )
 
 
-def subcutaneous_fat_ml(person: Person) -> float:
+def subcutaneous_fat_ml(sex: str, bmi_kg_m2: float, height_cm: float) -> float:
     """Usual volume in the field [mL]."""
-    base, per_bmi, height_m = SUBCUTANEOUS_ML[person.sex]
-    usual = base + per_bmi * (person.bmi_kg_m2 - 25.0)
-    return (
-        max(usual, 3000.0 + 100.0 * person.bmi_kg_m2)
-        * (person.height_m / height_m) ** 2
-    )
+    base, per_bmi, usual_cm = SUBCUTANEOUS_ML[sex]
+    usual = base + per_bmi * (bmi_kg_m2 - 25.0)
+    return max(usual, 3000.0 + 100.0 * bmi_kg_m2) * (height_cm / usual_cm) ** 2

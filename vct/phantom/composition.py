@@ -1,9 +1,8 @@
 """From demographics to a build: sizes, girth, fat, muscle wall, landmarks.
 
 Body breadths, depths and girths are linear fits to ANSUR II (6068 adults) on height
-and BMI; torso length follows 565 measured torsos (641 mm from lung top to hips at
-1.715 m, 150 mm per meter, SD 43 mm). Lying flattens a trunk, hence ``LYING``.
-Volumes of subcutaneous and visceral fat follow fits to hedyPET (60 adults).
+and BMI; torso length follows 565 measured torsos. Lying flattens a trunk, hence
+``LYING``. Volumes of subcutaneous and visceral fat follow fits to hedyPET (60 adults).
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from vct.phantom.activity import subcutaneous_fat_ml
 from vct.phantom.frame import Frame, leg_fat, superellipse_area
 from vct.phantom.outline import outline
 from vct.phantom.structures import SHAPE_LATENTS
@@ -49,6 +49,31 @@ ANSUR = {
 LYING = {"breadth": 1.04, "depth": 0.94}
 MASS_SHARE_IN_FIELD = 0.765  # of body weight, at 1.72 m
 FAT_DENSITY, LEAN_DENSITY = 0.92, 1.05  # [g/mL]
+# Lung top to hips: at 1.715 m, per meter of height, SD beside it [mm].
+TORSO_MM = (641.0, 150.0, 43.0)
+# Visceral fat in the field at 25 kg/m² and 50 years [mL], per kg/m², at a height [cm].
+VISCERAL_ML = {"F": (2420.0, 215.0, 166.0), "M": (3570.0, 330.0, 177.0)}
+VISCERAL_LEAST_ML = 1300.0
+VISCERAL_PER_YEAR = 0.008
+# What one SD of a latent moves [ln]: volumes of either fat beside demographics.
+SUBCUTANEOUS_PER_SD = {"subcutaneous_thickness": 0.11, "visceral_share": -0.05}
+VISCERAL_PER_SD = {"visceral_share": 0.25, "android_fat": 0.10}
+MESENTERY_SHARE = 0.08  # of visceral fat: its vessels, nodes and folds
+# Room that organs take where the anatomy names no volume.
+ABDOMINAL_ML = {
+    "liver": 1600.0, "spleen": 210.0, "kidney_left": 150.0, "kidney_right": 150.0,
+    "stomach": 280.0, "pancreas": 85.0, "small_bowel": 820.0, "colon": 850.0,
+    "urinary_bladder": 140.0, "gallbladder": 26.0,
+}  # fmt: skip
+OTHER_ABDOMINAL_ML = 900.0  # spine, psoas, vessels, pelvic organs
+BELOW_DOME_MM = 30.0  # where the abdomen's room begins
+# Trunks fill out and muscle thins with age; men carry fat at the waist.
+CHEST_DEPTH_PER_YEAR = 0.001
+WAIST_PER_YEAR = {"breadth": 0.0008, "depth": 0.0015}
+ANDROID_SD = {"F": -0.2, "M": 0.3}
+MUSCLE_WALL = {"F": 0.86, "M": 1.0}
+MUSCLE_WALL_PER_YEAR = -0.004
+MUSCLE_WALL_PER_BMI = 0.012
 
 
 def build_frame(anatomy: Any) -> Frame:
@@ -68,8 +93,9 @@ def build_frame(anatomy: Any) -> Frame:
     sizes["height_cm"] = 100.0 * anatomy.height_m
     sizes["age"] = float(anatomy.age_years)
     sizes["weight_kg"] = float(anatomy.weight_kg)
-    torso = 641.0 + 150.0 * (anatomy.height_m - 1.715)
-    torso += 43.0 * latents.get("torso_length", 0.0)
+    middle_mm, per_m, sd_mm = TORSO_MM
+    torso = middle_mm + per_m * (anatomy.height_m - 1.715)
+    torso += sd_mm * latents.get("torso_length", 0.0)
     frame = Frame(sex, float(np.clip(torso, 500, 800)), latents, sizes)
     frame.volumes_ml = dict(anatomy.volumes_ml)
     frame.bone_factors = dict(getattr(anatomy, "bone_factors", {}))
@@ -84,19 +110,21 @@ def _fat_targets_ml(f: Frame) -> tuple[float, float]:
 
     Fits to hedyPET (60 adults) on BMI by sex; the anatomy's own values win.
     """
-    s, at = f.sizes, f.at
-    b = s["bmi"] - 25.0
-    size = (s["height_cm"] / (177.0 if f.sex == "M" else 166.0)) ** 2
-    if f.sex == "M":
-        under, inside = 12900.0 + 1450.0 * b, 3570.0 + 330.0 * b
-    else:
-        under, inside = 18900.0 + 1830.0 * b, 2420.0 + 215.0 * b
-    under = max(under, 3000.0 + 100.0 * s["bmi"]) * size
-    inside = max(inside, 1300.0) * size * (1.0 + 0.008 * (s["age"] - 50))
-    under *= math.exp(0.11 * at("subcutaneous_thickness") - 0.05 * at("visceral_share"))
-    inside *= math.exp(0.25 * at("visceral_share") + 0.10 * at("android_fat"))
+    s = f.sizes
+    under = subcutaneous_fat_ml(f.sex, s["bmi"], s["height_cm"])
+    base, per_bmi, usual_cm = VISCERAL_ML[f.sex]
+    size = (s["height_cm"] / usual_cm) ** 2
+    inside = max(base + per_bmi * (s["bmi"] - 25.0), VISCERAL_LEAST_ML) * size
+    inside *= 1.0 + VISCERAL_PER_YEAR * (s["age"] - 50)
+    under *= math.exp(_moved(f, SUBCUTANEOUS_PER_SD))
+    inside *= math.exp(_moved(f, VISCERAL_PER_SD))
     v = f.volumes_ml
     return v.get("subcutaneous_fat", under), v.get("visceral_fat", inside)
+
+
+def _moved(f: Frame, per_sd: dict[str, float]) -> float:
+    """What the frame's latents move together [ln]."""
+    return sum(change * f.at(latent) for latent, change in per_sd.items())
 
 
 def _fit_composition(f: Frame) -> None:
@@ -121,20 +149,17 @@ def _fit_composition(f: Frame) -> None:
         f.outline = outline(f, girth)
     f.marks = _marks(f)
     excess, _ = _cavity_excess_ml(f, inside)
-    spare = max(excess, 0.0) + _MESENTERY_SHARE * inside
+    spare = max(excess, 0.0) + MESENTERY_SHARE * inside
     s["mesentery_share"] = min(max(spare / (inside + max(excess, 0.0)), 0.05), 0.5)
-
-
-_MESENTERY_SHARE = 0.08  # of visceral fat: its vessels, nodes and folds
 
 
 def _upper_excess_ml(f: Frame) -> tuple[float, float]:
     """Room under the domes beyond the organs there [mL], and its wall's area [mm²]."""
     o, v = f.outline, f.volumes_ml
-    inside = (o.z < f.marks["dome"] - _DOME_MM) & (o.z > f.level(0.50))
+    inside = (o.z < f.marks["dome"] - BELOW_DOME_MM) & (o.z > f.level(0.50))
     step = o.z[1] - o.z[0]
     room = float(superellipse_area(o.ac, o.bc, o.n)[inside].sum()) * step / 1000
-    organs = sum(v.get(k, _ABDOMINAL_ML[k]) for k in ("liver", "spleen", "stomach"))
+    organs = sum(v.get(k, ABDOMINAL_ML[k]) for k in ("liver", "spleen", "stomach"))
     area = float((math.pi * (o.ac + o.bc))[inside].sum()) * step
     return room - 1.20 * organs - 700.0 * (f.torso_mm / 641), area
 
@@ -159,36 +184,28 @@ def _subcutaneous_ml(f: Frame) -> float:
 def _cavity_excess_ml(f: Frame, fat_ml: float) -> tuple[float, float]:
     """Room in the abdomen beyond organs and fat [mL], and its wall's area [mm²]."""
     o, v = f.outline, f.volumes_ml
-    inside = (o.z < f.marks["dome"] - _DOME_MM) & (o.z > f.level(0.93))
+    inside = (o.z < f.marks["dome"] - BELOW_DOME_MM) & (o.z > f.level(0.93))
     step = o.z[1] - o.z[0]
     room = float(superellipse_area(o.ac, o.bc, o.n)[inside].sum()) * step / 1000
-    organs = sum(v.get(k, usual) for k, usual in _ABDOMINAL_ML.items())
+    organs = sum(v.get(k, usual) for k, usual in ABDOMINAL_ML.items())
     wall = (o.z < f.level(0.34)) & (o.z > f.level(0.72))
     area = float((2 * math.pi * 0.5 * (o.ac + o.bc))[wall].sum()) * step
-    return room - organs - _OTHER_ABDOMINAL_ML * (f.torso_mm / 641) - fat_ml, area
-
-
-_DOME_MM = 30.0
-_OTHER_ABDOMINAL_ML = 900.0  # spine, psoas, vessels, pelvic organs
-_ABDOMINAL_ML = {
-    "liver": 1600.0, "spleen": 210.0, "kidney_left": 150.0, "kidney_right": 150.0,
-    "stomach": 280.0, "pancreas": 85.0, "small_bowel": 820.0, "colon": 850.0,
-    "urinary_bladder": 140.0, "gallbladder": 26.0,
-}  # fmt: skip
+    return room - organs - OTHER_ABDOMINAL_ML * (f.torso_mm / 641) - fat_ml, area
 
 
 def _vary_sizes(f: Frame) -> None:
     s, at = f.sizes, f.at
     chest = 1.0 + 0.03 * at("chest_aspect")
     s["chest_breadth"] *= LYING["breadth"] / chest
-    s["chest_depth"] *= LYING["depth"] * chest * (1.0 + 0.001 * (s["age"] - 50))
-    android = at("android_fat") + (0.3 if f.sex == "M" else -0.2)
+    s["chest_depth"] *= (
+        LYING["depth"] * chest * (1.0 + CHEST_DEPTH_PER_YEAR * (s["age"] - 50))
+    )
+    android = at("android_fat") + ANDROID_SD[f.sex]
+    wider, deeper = (n * (s["age"] - 45) for n in WAIST_PER_YEAR.values())
     s["waist_breadth"] *= LYING["breadth"] * (
-        1.0 + 0.025 * android + 0.02 * at("waist_breadth") + 0.0008 * (s["age"] - 45)
+        1.0 + 0.025 * android + 0.02 * at("waist_breadth") + wider
     )
-    s["waist_depth"] *= LYING["depth"] * (
-        1.0 + 0.03 * android + 0.0015 * (s["age"] - 45)
-    )
+    s["waist_depth"] *= LYING["depth"] * (1.0 + 0.03 * android + deeper)
     s["hip_breadth"] *= LYING["breadth"] * (
         1.0 - 0.015 * android + 0.02 * at("hip_breadth")
     )
@@ -198,10 +215,10 @@ def _vary_sizes(f: Frame) -> None:
     s["belly_fat"] = 25.0 if f.sex == "F" else 15.0
     s["wall_extra"] = s["upper_extra"] = 0.0
     s["muscle"] = (
-        (1.0 if f.sex == "M" else 0.86)
+        MUSCLE_WALL[f.sex]
         * (1.0 + 0.10 * at("muscle_thickness"))
-        * (1.0 - 0.004 * (s["age"] - 45))
-        * (1.0 + 0.012 * (s["bmi"] - 25))
+        * (1.0 + MUSCLE_WALL_PER_YEAR * (s["age"] - 45))
+        * (1.0 + MUSCLE_WALL_PER_BMI * (s["bmi"] - 25))
     )
 
 

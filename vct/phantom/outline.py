@@ -8,6 +8,10 @@ import numpy as np
 
 from vct.phantom.frame import Frame, Profiles
 
+# Women carry more of their fat on hips and thighs, less on the chest.
+HIP_FAT = {"F": 1.45, "M": 1.0}
+CHEST_FAT = {"F": 0.72, "M": 1.0}
+
 
 def _curve(z: np.ndarray, points: list[tuple[float, float]]) -> np.ndarray:
     """Smooth curve through (z, value) points, flat beyond their ends."""
@@ -53,8 +57,7 @@ def outline(f: Frame, girth: float) -> Profiles:
         (u(0.9), 2.4), (u(1.2), 2.4),
     ])  # fmt: skip
     t = s["belly_fat"]
-    # Women carry more of their fat on hips and thighs, less on the chest.
-    gynoid, chest = (1.45, 0.72) if f.sex == "F" else (1.0, 1.0)
+    gynoid, chest = HIP_FAT[f.sex], CHEST_FAT[f.sex]
     side = t * _curve(z, [
         (60, 0.3), (0, 0.45 * chest), (-60, 0.55 * chest), (u(0.25), 0.58 * chest),
         (u(0.45), 0.75 * chest),

@@ -21,6 +21,7 @@ from vct.phantom import (
     fitting,
     image,
     mixture,
+    outline,
     painted_uptake,
     population,
     render,
@@ -55,6 +56,7 @@ _MODULES = {
         bones,
         calibration,
         composition,
+        outline,
         texture,
         image,
         render,
@@ -63,6 +65,7 @@ _MODULES = {
 _HEDYPET = "hedyPET read-outs of 60 healthy adults, Rigshospitalet (Hinge et al.)"
 _AUTOPET = "AutoPET, FDG-PET-CT-Lesions clinical metadata, doi 10.7937/gkr0-xv29"
 _TEXTBOOK = "textbook range; no measurement behind it"
+_AGING = "trunks fill out, muscle thins; the sign is known, the size assumed"
 _BY_CROPS = (
     "set by eight sarcoma patients' scans (TCIA Soft-tissue-Sarcoma, cropped by IBSI): "
     "limbs, other protocols"
@@ -139,6 +142,32 @@ _CONSTANTS: tuple[tuple[str, str, str, str], ...] = (
      "vertex to mid-thigh, arms up, at 1.72 m; sets where the girth of a trunk starts"),
     ("composition.FAT_DENSITY", "g/mL", "published", "textbook: adipose tissue"),
     ("composition.LEAN_DENSITY", "g/mL", "published", "textbook: lean tissue"),
+    ("composition.TORSO_MM", "mm; mm per m; mm", "fitted",
+     "565 torsos of arXiv 2505.22489, lung top to hips; at 1.715 m, SD beside height"),
+    ("composition.VISCERAL_ML", "mL; mL per kg/m²; cm", "fitted", _HEDYPET),
+    ("composition.VISCERAL_LEAST_ML", "mL", "assumed", "a limit, not a property"),
+    ("composition.VISCERAL_PER_YEAR", "share per year", "assumed",
+     "visceral fat grows with age; textbook gives the sign"),
+    ("composition.SUBCUTANEOUS_PER_SD", "ln per SD", "assumed",
+     "spread of the fat layer beside demographics"),
+    ("composition.VISCERAL_PER_SD", "ln per SD", "assumed",
+     "spread of the fat inside beside demographics"),
+    ("composition.MESENTERY_SHARE", "of visceral fat", "assumed",
+     "its vessels, nodes and folds"),
+    ("composition.ABDOMINAL_ML", "mL", "assumed",
+     "room of an organ where the anatomy names no volume; textbook range"),
+    ("composition.OTHER_ABDOMINAL_ML", "mL", "assumed",
+     "spine, psoas, vessels and pelvic organs, of a middle torso"),
+    ("composition.BELOW_DOME_MM", "mm", "assumed", "where the abdomen's room begins"),
+    ("composition.CHEST_DEPTH_PER_YEAR", "share per year", "assumed", _AGING),
+    ("composition.WAIST_PER_YEAR", "share per year", "assumed", _AGING),
+    ("composition.ANDROID_SD", "SD", "assumed", "men's fat sits at the waist"),
+    ("composition.MUSCLE_WALL", "factor on thickness", "assumed", _TEXTBOOK),
+    ("composition.MUSCLE_WALL_PER_YEAR", "share per year", "assumed", _AGING),
+    ("composition.MUSCLE_WALL_PER_BMI", "share per kg/m²", "assumed",
+     "who carries more has more muscle"),
+    ("outline.HIP_FAT", "factor on the fat layer", "assumed", "gynoid: sign only"),
+    ("outline.CHEST_FAT", "factor on the fat layer", "assumed", "gynoid: sign only"),
     ("texture.MOTTLE_NODE_MM", "mm", "assumed", "wide and fine"),
     ("texture.MOTTLE_SUV", "of SUV", "assumed", "wide and fine"),
     ("texture.MOTTLE_SOFT_HU", "HU", "assumed", "wide and fine"),
