@@ -83,9 +83,20 @@ def test_the_summary_names_model_chance_and_what_failed(report: Path) -> None:
     assert all(any(name in line for line in listed) for name in failed)
 
 
-def test_without_training_phantoms_no_copies_are_claimed(tmp_path: Path) -> None:
-    words = write_report(packed(tmp_path / "in", training=0), tmp_path / "out")
-    assert "No training phantoms were measured" in words
+@pytest.mark.parametrize("missing", ["training", "fresh"])
+def test_without_phantoms_to_tell_apart_nothing_is_said_of_copies(
+    tmp_path: Path, missing: str
+) -> None:
+    folder = packed(tmp_path / "in", **{missing: 0})
+    words = write_report(folder, tmp_path / "out")
+    assert f"Copies were not looked for: {missing} phantoms not measured" in words
+    record = json.loads((tmp_path / "out" / "agreement.json").read_text())
+    assert record["copies"] is None
+    table = pd.read_parquet(tmp_path / "out" / "figures.parquet")
+    copies = table[table["statistic"] == "copies"]
+    assert copies["verdict"].to_list() == ["inconclusive"]
+    near = table["statistic"].str.startswith("share nearer")
+    assert not table[near]["verdict"].eq("pass").any()
 
 
 def test_without_fresh_phantoms_there_is_no_chance_level(tmp_path: Path) -> None:
@@ -182,3 +193,9 @@ def test_a_refused_bladder_has_no_distance_and_is_said_to_be_too_few(
         table["statistic"].eq("KS distance") & table["organ"].eq("urinary_bladder")
     ]
     assert bladder["note"].str.startswith("generated: too few; fresh").all()
+    bladder = table[table["organ"].eq("urinary_bladder") & table["verdict"].ne("info")]
+    slopes = bladder[bladder["part"] == "slopes"]
+    assert len(slopes) == 2 * 2 * (3 + 1)
+    assert set(slopes["verdict"]) == {"inconclusive"}
+    told = bladder[bladder["statistic"] == "share of subjects told"]
+    assert told["verdict"].to_list() == ["fail", "fail"]

@@ -74,6 +74,55 @@ def test_phantoms_in_place_of_generated_pass_at_chance(
     assert copies(straight[1].neighbors) == []
 
 
+def test_who_was_drawn_is_no_difference_of_means() -> None:
+    """The first people are lighter than all: their phantoms pass all the same."""
+    sets = drawn_sets(20, generated=128, fresh=128, training=0, each=0)
+    people, everybody = (sets[n][0]["bmi_kg_m2"] for n in ("generated", "population"))
+    assert np.mean(people**2) < 0.95 * np.mean(everybody**2)
+
+    def grown_with_weight(tables: Tables) -> Tables:
+        subjects, organs, embeddings = tables
+        bmi = organs["subject_id"].map(subjects.set_index("subject_id")["bmi_kg_m2"])
+        fat = organs["organ"] == "subcutaneous_fat"
+        by_bmi = 17000 * (bmi / 27) ** 2 + 0.1 * organs["volume_ml"]
+        grown = organs["volume_ml"].where(~fat, by_bmi)
+        return subjects, organs.assign(volume_ml=grown), embeddings
+
+    compared_sets = ("generated", "population", "fresh")
+    grown = {name: grown_with_weight(sets[name]) for name in compared_sets}
+    measured = joined(grown, pooled=True)
+    wanted = "moments/mean difference/all/subcutaneous_fat/volume_ml"
+    row = next(row for row in moment_rows(measured) if row.id == wanted)
+    fat = ("subcutaneous_fat", "volume_ml")
+    own, all_of_them = (
+        measured.found(measured.of(name).index, fat).mean()
+        for name in ("generated", "population")
+    )
+    assert 100 * (own / all_of_them - 1) < -5
+    assert abs(row.value) < 1
+
+
+def test_fewer_fresh_phantoms_than_generated_are_no_chance_level(sets: dict) -> None:
+    fewer = drawn_sets(fresh=128, population=8, training=0, each=0)["fresh"]
+    rows = rows_of({**sets, "fresh": fewer}, cells)
+    assert {row.verdict for row in rows if row.organ == "all listed"} == {
+        "inconclusive"
+    }
+
+
+def test_spread_beside_demographics_is_judged_by_the_rule_of_its_organ(
+    straight: tuple[Measured, Comparison],
+) -> None:
+    rows = {row.id: row for row in straight[1].rows}
+    for sex in ("F", "M"):
+        for organ in LISTED:
+            key = f"{sex}/{organ}/volume_ml"
+            whole = rows[f"moments/SD ratio/{key}"]
+            assert "value in bound" in whole.note or "interval touches" in whole.note
+            beside = rows[f"slopes/SD ratio at same demographics/{key}"]
+            assert beside.note == whole.note
+
+
 def test_unlisted_organs_are_told_without_verdict(
     straight: tuple[Measured, Comparison],
 ) -> None:

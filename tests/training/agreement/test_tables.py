@@ -9,6 +9,7 @@ import pytest
 from tests.training.agreement.synthetic import drawn_sets, joined
 from vct.errors import CohortError
 from vct.training.agreement.cells import cell_of, cell_table
+from vct.training.agreement.members import SetName
 from vct.training.agreement.tables import (
     LENGTH,
     LISTED,
@@ -20,17 +21,35 @@ from vct.training.agreement.tables import (
 SETS = drawn_sets(3, generated=40, population=60, fresh=40, training=0, each=0)
 
 
-def test_refused_numbers_stay_missing_and_few_told_organs_are_left_out() -> None:
+def refused(sets: dict, name: SetName, organ: str) -> dict:
+    """The sets with one organ refused in everybody of one set."""
+    subjects, organs, embeddings = sets[name]
+    numbers = ["volume_ml", "suv_mean"]
+    gone = organs.copy()
+    gone.loc[gone["organ"] == organ, numbers] = np.nan
+    return {**sets, name: (subjects, gone, embeddings)}
+
+
+def test_refused_numbers_stay_missing() -> None:
     subjects, organs, embeddings = SETS["population"]
     gone = organs.copy()
-    gone.loc[gone["organ"] == "spleen", ["volume_ml", "suv_mean"]] = np.nan
     one = gone["subject_id"].eq("population-000003") & gone["organ"].eq("liver")
     gone.loc[one, ["volume_ml", "suv_mean"]] = np.nan
     measured = joined({**SETS, "population": (subjects, gone, embeddings)})
-    told = {organ for organ, _ in measured.measures()}
-    assert "spleen" not in told
-    assert "liver" in told
-    assert np.isnan(measured.values.loc["population-000003", ("liver", "volume_ml")])
+    found = measured.found(measured.of("population").index, ("liver", "volume_ml"))
+    assert np.isnan(found).tolist() == [i == 3 for i in range(60)]
+
+
+def test_an_organ_that_most_phantoms_do_not_tell_is_found_in_nobody() -> None:
+    measured = joined(refused(SETS, "population", "spleen"))
+    own = measured.of("generated").index
+    assert np.isnan(measured.found(own, ("spleen", "volume_ml"))).all()
+    assert ("spleen", "volume_ml") in list(measured.measures())
+
+
+def test_an_unlisted_organ_that_most_phantoms_do_not_tell_is_left_out() -> None:
+    measured = joined(refused(SETS, "population", "pancreas"))
+    assert "pancreas" not in {organ for organ, _ in measured.measures()}
 
 
 def test_listed_organs_come_first_and_others_follow() -> None:

@@ -4,7 +4,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from vct.training.agreement.regression import fit, smooth_design
+from vct.training.agreement.expectation import Expectation
+from vct.training.agreement.moments import (
+    Figure,
+    difference_at_same_demographics,
+)
+from vct.training.agreement.regression import fit
 from vct.training.agreement.row import Row, within
 from vct.training.agreement.tables import LENGTH, MASS, SUV_SHARE, Measured
 from vct.validation.finding import Interval, Verdict
@@ -47,44 +52,30 @@ def _row(group: str, quantity: str, statistic: str, unit: str, n: int, **more) -
 
 def _bias(measured: Measured, group: str, quantity: str) -> Iterator[Row]:
     """Mean of what is found over what phantoms of the same demographics have."""
-    with_sex = group == "all"
-    population = measured.of("population", group)
-    reference = fit(
-        smooth_design(population, with_sex=with_sex),
-        _values(measured, "population", group, quantity),
-    )
-    if reference is None:
+    expectation = Expectation(measured, group, ("body", quantity))
+    if not expectation.known:
         return
+    own, fresh, population = (
+        expectation.of(measured.of(name, group).index)
+        for name in ("generated", "fresh", "population")
+    )
+    figure, chance = (
+        difference_at_same_demographics(found, population) for found in (own, fresh)
+    )
 
-    def bias(name: str) -> tuple[float, Interval | None, int]:
-        subjects = measured.of(name, group)
-        design = smooth_design(subjects, with_sex=with_sex)
-        found = _values(measured, name, group, quantity)
-        known = np.isfinite(found)
-        if known.sum() < 3:
-            return float("nan"), None, int(known.sum())
-        expected = design[known] @ reference.coefficients
-        mean, middle = float(expected.mean()), design[known].mean(axis=0)
-        error = found[known] - expected
-        variance = error.var(ddof=1) / known.sum()
-        variance += middle @ reference.covariance @ middle
-        value, reach = error.mean() / mean, _REACH_90 * np.sqrt(variance) / mean
-        interval = (100 * float(value - reach), 100 * float(value + reach))
-        return 100 * float(value), interval, int(known.sum())
+    def verdict(figure: Figure) -> Verdict:
+        return within(figure.value, figure.interval, BIAS_BOUND_PERCENT, strict=True)
 
-    value, interval, n = bias("generated")
-    chance, chance_interval, n_chance = bias("fresh")
+    known = len(fresh.residual) > 0
     yield _row(
-        group, quantity, "bias at same demographics", "%", n,
-        value=value,
-        interval=interval,
+        group, quantity, "bias at same demographics", "%", len(own.residual),
+        value=figure.value,
+        interval=figure.interval,
         bound=BIAS_BOUND_PERCENT,
-        verdict=within(value, interval, BIAS_BOUND_PERCENT, strict=True),
-        chance=chance if n_chance else None,
-        chance_interval=chance_interval,
-        chance_verdict=within(chance, None, BIAS_BOUND_PERCENT, strict=True)
-        if n_chance
-        else None,
+        verdict=verdict(figure),
+        chance=chance.value if known else None,
+        chance_interval=chance.interval,
+        chance_verdict=verdict(chance) if known else None,
     )  # fmt: skip
 
 

@@ -1,6 +1,8 @@
 """Are generated subjects new, and as different from each other as phantoms are?"""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,16 +79,37 @@ def known_set(measured: Measured) -> str:
 
 
 def memory_rows(measured: Measured, table: pd.DataFrame) -> Iterator[Row]:
-    """Tails of nearest-neighbor distances, and spreads at fixed conditions."""
+    """Tails of nearest-neighbor distances, and spreads at fixed conditions.
+
+    Without training phantoms, or without fresh ones to compare with, nothing is said
+    about copies: the row is there, and inconclusive.
+    """
     own, fresh = (table[table["set"] == name] for name in ("generated", "fresh"))
+    missing = not_measured(measured)
     if len(own) and len(fresh):
         known = known_set(measured)
         yield _typical(own, fresh, known)
         for column, organ in (("distance", "distance"), ("ratio", "ratio to second")):
-            yield _tail(own, fresh, column, organ, known)
-        yield _copies(table, known)
+            yield _unless(missing, _tail(own, fresh, column, organ, known))
+        yield _unless(missing, _copies(table, known))
         yield _distinct(own, fresh, known)
+    else:
+        yield _unless(missing or ["embeddings"], _copies(table, known_set(measured)))
     yield from _diversity(measured)
+
+
+def not_measured(measured: Measured) -> list[str]:
+    """What it takes to find copies, and is not there."""
+    names = {"training": "training phantoms", "fresh": "fresh phantoms"}
+    return [words for name, words in names.items() if not measured.has(name)]
+
+
+def _unless(missing: Sequence[str], row: Row) -> Row:
+    """The row, without a verdict where what it takes was not measured."""
+    if not missing:
+        return row
+    note = f"not measured: {' and '.join(missing)}"
+    return replace(row, value=math.nan, verdict="inconclusive", bound=None, note=note)
 
 
 def copies(table: pd.DataFrame, name: str = "generated") -> list[dict[str, Any]]:

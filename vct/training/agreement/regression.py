@@ -39,7 +39,7 @@ def smooth_design(subjects: pd.DataFrame, *, with_sex: bool) -> np.ndarray:
     """``linear_design`` with squares and products: an expectation for anyone."""
     linear = linear_design(subjects, with_sex=with_sex)
     age, bmi, height = linear[:, 1], linear[:, 2], linear[:, 3]
-    more = [age**2, bmi**2, height**2, age * bmi, bmi * height]
+    more = [age**2, bmi**2, height**2, age * bmi, bmi * height, age * height]
     if with_sex:
         more += [linear[:, 4] * column for column in (age, bmi, height)]
     return np.column_stack([linear, *more])

@@ -8,7 +8,7 @@ from typing import Any
 
 from vct.training.agreement.comparison import compared, verdict_counts
 from vct.training.agreement.figures import write_figures
-from vct.training.agreement.memory import copies, known_set
+from vct.training.agreement.memory import copies, known_set, not_measured
 from vct.training.agreement.row import rows_table
 from vct.training.agreement.summary import summary
 from vct.training.agreement.tables import read_measured
@@ -34,7 +34,7 @@ def write_report(
         "subjects": measured.subjects["set"].value_counts().sort_index().to_dict(),
         "pooled": pooled,
         "told_apart_from": known_set(measured),
-        "copies": copies(result.neighbors),
+        "copies": None if not_measured(measured) else copies(result.neighbors),
         "verdicts": verdict_counts(table).to_dict("records"),
         "figures": _without_nan(table.to_dict("records")),
     }

@@ -1,13 +1,14 @@
 """How organs change with age, BMI and height, and how much they spread beside that."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from scipy import stats
 
 from vct.training.agreement.moments import (
     SD_RATIO_BOUND,
-    STRICT_BELOW_CV,
+    rule_of,
     sd_ratio,
 )
 from vct.training.agreement.regression import (
@@ -25,6 +26,7 @@ from vct.training.agreement.tables import (
     Measured,
 )
 from vct.validation.finding import Interval, Verdict
+from vct.validation.statistics import finite
 
 CONFIDENCE = 0.95
 MOST_EXCESS_POINTS = 10.0
@@ -49,49 +51,62 @@ def fit_of(
 ) -> Fit | None:
     """Straight lines of one measure of a set on demographics."""
     subjects = measured.of(name, group)
-    y = measured.values.loc[subjects.index, key].to_numpy(float)
+    y = measured.found(subjects.index, key)
     return fit(linear_design(subjects, with_sex=group == "all"), y)
 
 
 def _slopes(measured: Measured, group: str, organ: str, quantity: str) -> Iterator[Row]:
+    """Slopes on each of the demographics; inconclusive where an organ is not told."""
     key = (organ, quantity)
-    population = fit_of(measured, "population", group, key)
-    own, fresh = (fit_of(measured, n, group, key) for n in ("generated", "fresh"))
-    if population is None or own is None:
-        return
-    scale = 100.0 / abs(float(population.coefficients[0]))
-    spread = float(population.residuals.std())
+    population, own, fresh = (
+        fit_of(measured, name, group, key)
+        for name in ("population", "generated", "fresh")
+    )
+    listed = organ in LISTED
     for column, demographic in enumerate(DEMOGRAPHICS, start=1):
-        expected = scale * population.coefficients[column]
-        reach = scale * _REACH * chance_error(population, own, column)
-        bound = (float(expected - reach), float(expected + reach))
-        value, interval = _scaled(own, column, scale)
-        chance = _scaled(fresh, column, scale) if fresh else None
-        listed = organ in LISTED
-
-        def verdict(
-            x: float, bound: Interval = bound, listed: bool = listed
-        ) -> Verdict:
-            return within(x, None, bound, strict=True) if listed else "info"
-
-        yield Row(
+        row = Row(
             part="slopes",
             statistic=f"change per {STEP_NAMES[demographic]}",
             group=group,
             organ=organ,
             quantity=quantity,
             unit="%",
-            n=int(own.used.sum()),
-            value=value,
-            interval=interval,
-            bound=bound,
-            verdict=verdict(value),
-            chance=chance[0] if chance else None,
-            chance_interval=chance[1] if chance else None,
-            chance_verdict=verdict(chance[0]) if chance else None,
-            note=f"population {expected:+.2f} %; spread beside the line "
-            f"{scale * spread:.1f} %",
+            n=int(own.used.sum()) if own else 0,
+            value=float("nan"),
+            verdict="inconclusive" if listed else "info",
+            note="too few phantoms told",
         )
+        yield _judged(row, column, population, own, fresh) if population else row
+
+
+def _judged(
+    row: Row, column: int, population: Fit, own: Fit | None, fresh: Fit | None
+) -> Row:
+    """A row with its slope, and the slopes that two sets of phantoms would have."""
+    scale = 100.0 / abs(float(population.coefficients[0]))
+    expected = scale * population.coefficients[column]
+    reach = (
+        scale * _REACH * chance_error(population, own or fresh or population, column)
+    )
+    bound = (float(expected - reach), float(expected + reach))
+    value, interval = _scaled(own, column, scale)
+    chance, chance_interval = _scaled(fresh, column, scale)
+
+    def verdict(x: float) -> Verdict:
+        return "info" if row.verdict == "info" else within(x, None, bound, strict=True)
+
+    return replace(
+        row,
+        value=value,
+        interval=interval,
+        bound=bound,
+        verdict=verdict(value),
+        chance=chance if fresh else None,
+        chance_interval=chance_interval,
+        chance_verdict=verdict(chance) if fresh else None,
+        note=f"population {expected:+.2f} %; spread beside the line "
+        f"{scale * float(population.residuals.std()):.1f} %",
+    )
 
 
 def chance_error(population: Fit, own: Fit, column: int) -> float:
@@ -105,7 +120,12 @@ def chance_error(population: Fit, own: Fit, column: int) -> float:
     return float(np.sqrt(variance + again))
 
 
-def _scaled(fitted: Fit, column: int, scale: float) -> tuple[float, Interval]:
+def _scaled(
+    fitted: Fit | None, column: int, scale: float
+) -> tuple[float, Interval | None]:
+    """A slope and its interval; NaN of a set that has no fit."""
+    if fitted is None:
+        return float("nan"), None
     value = scale * float(fitted.coefficients[column])
     reach = scale * _REACH_90 * float(np.sqrt(fitted.covariance[column, column]))
     return value, (value - reach, value + reach)
@@ -116,7 +136,7 @@ def _spread(measured: Measured, group: str, organ: str, quantity: str) -> Iterat
 
     def residuals(name: str) -> np.ndarray:
         subjects = measured.of(name, group)
-        y = measured.values.loc[subjects.index, (organ, quantity)].to_numpy(float)
+        y = measured.found(subjects.index, (organ, quantity))
         fitted = fit(smooth_design(subjects, with_sex=group == "all"), y)
         if fitted is None:
             return np.zeros(0)
@@ -126,8 +146,8 @@ def _spread(measured: Measured, group: str, organ: str, quantity: str) -> Iterat
     x, fresh, population = (residuals(n) for n in ("generated", "fresh", "population"))
     own, chance = sd_ratio(x, population), sd_ratio(fresh, population)
     subjects = measured.of("population", group).index
-    mean = measured.values.loc[subjects, (organ, quantity)].mean()
-    strict = bool(len(population) and population.std() / mean < STRICT_BELOW_CV)
+    values = finite(measured.found(subjects, (organ, quantity)))
+    strict, note = rule_of(values)
     listed = organ in LISTED
 
     def verdict(value: float, interval: Interval | None) -> Verdict:
@@ -150,17 +170,24 @@ def _spread(measured: Measured, group: str, organ: str, quantity: str) -> Iterat
         chance=chance.value if len(fresh) else None,
         chance_interval=chance.interval,
         chance_verdict=verdict(chance.value, chance.interval) if len(fresh) else None,
+        note=note,
     )
 
 
 def _outside(rows: list[Row], quantity: str) -> Row:
-    """Share of listed slopes outside chance [%], against the same of fresh phantoms."""
-    listed = [row for row in rows if row.quantity == quantity and row.verdict != "info"]
-    known = [row for row in listed if row.chance_verdict]
-    n = max(len(listed), 1)
-    own = 100.0 * sum(row.verdict == "fail" for row in listed) / n
-    by_chance = 100.0 * sum(row.chance_verdict == "fail" for row in known) / n
-    chance = by_chance if known else 100 * (1 - CONFIDENCE)
+    """Share of listed slopes outside chance [%], against the same of fresh phantoms.
+
+    A slope that is told of the population and not of the generated counts as outside.
+    """
+    told = [
+        row
+        for row in rows
+        if row.quantity == quantity and row.verdict != "info" and row.bound
+    ]
+    own = _share_not_passed([row.verdict for row in told])
+    beside = [row.chance_verdict for row in told if row.chance_verdict]
+    by_chance = _share_not_passed(beside)
+    chance = by_chance if beside else 100 * (1 - CONFIDENCE)
     bound = (0.0, chance + MOST_EXCESS_POINTS)
     return Row(
         part="slopes",
@@ -169,10 +196,17 @@ def _outside(rows: list[Row], quantity: str) -> Row:
         organ="all listed",
         quantity=quantity,
         unit="%",
-        n=len(listed),
-        value=own if listed else float("nan"),
+        n=len(told),
+        value=own,
         bound=bound,
-        verdict=within(own if listed else float("nan"), None, bound, strict=True),
-        chance=by_chance if known else None,
+        verdict=within(own, None, bound, strict=True),
+        chance=by_chance if beside else None,
         note="5 % are expected outside",
     )
+
+
+def _share_not_passed(verdicts: Sequence[Verdict]) -> float:
+    """In percent; NaN of nothing."""
+    if not verdicts:
+        return float("nan")
+    return 100.0 * sum(verdict != "pass" for verdict in verdicts) / len(verdicts)

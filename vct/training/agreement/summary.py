@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from vct.training.agreement.comparison import Comparison, verdict_counts
-from vct.training.agreement.memory import copies, known_set
+from vct.training.agreement.memory import copies, not_measured
 from vct.training.agreement.row import Row, rows_table
 from vct.training.agreement.tables import LISTED, Measured
 
@@ -124,15 +124,14 @@ def _memory(measured: Measured, result: Comparison) -> str:
         for row in rows
     ]
     head = ("figure", "of", "value", "chance", "bound")
-    found = copies(result.neighbors)
-    words = f"Copies of known phantoms: {len(found)}" + (
-        f" ({', '.join(str(c['subject_id']) for c in found[:8])})." if found else "."
-    )
-    if known_set(measured) != "training":
-        words += (
-            " No training phantoms were measured: distances are to the population, of "
-            "which the model has seen nothing, so this finds no copies."
-        )
+    missing = not_measured(measured)
+    if missing:
+        words = f"Copies were not looked for: {' and '.join(missing)} not measured."
+    else:
+        found = copies(result.neighbors)
+        names = ", ".join(str(copy["subject_id"]) for copy in found[:8])
+        words = f"Copies of training phantoms: {len(found)}"
+        words += f" ({names})." if found else "."
     return table_of(head, lines) + "\n\n" + words
 
 

@@ -57,14 +57,28 @@ class Measured:
         return bool((self.subjects["set"] == name).any())
 
     def measures(self) -> Iterator[tuple[str, str]]:
-        """(organ, quantity) that enough of the population has, listed organs first."""
-        told = self.values.loc[self.of("population").index].notna().mean()
+        """(organ, quantity): of listed organs all, of others what phantoms tell."""
         organs = list(self.values.columns.get_level_values(0).unique())
         first = [organ for organ in LISTED if organ in organs]
         for organ in (*first, *(name for name in organs if name not in LISTED)):
             for quantity in QUANTITIES:
-                if told.get((organ, quantity), 0.0) >= _FEWEST_TOLD:
-                    yield organ, quantity
+                key = (organ, quantity)
+                if key in self.values and (organ in LISTED or self._is_told(key)):
+                    yield key
+
+    def found(self, subjects: pd.Index, key: tuple[str, str]) -> np.ndarray:
+        """Values of one measure, (n,); NaN where refused.
+
+        NaN of everybody where most of the population is refused: whoever is left is no
+        sample of it.
+        """
+        if not self._is_told(key):
+            return np.full(len(subjects), np.nan)
+        return self.values.loc[subjects, key].to_numpy(float)
+
+    def _is_told(self, key: tuple[str, str]) -> bool:
+        told = self.values.loc[self.of("population").index, key].notna().mean()
+        return bool(told >= _FEWEST_TOLD)
 
     def embedding(self, subjects: pd.DataFrame) -> np.ndarray:
         """Embeddings of those subjects that have one, int8, (n, d)."""
