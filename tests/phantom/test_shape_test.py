@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from vct.errors import SpecError
-from vct.phantom.shape_test import aligned_dice, main, read_atlases
+from vct.phantom.shape_test import (
+    Atlas,
+    aligned_dice,
+    main,
+    one_over_another,
+    read_atlases,
+)
 
 AT = np.indices((40, 40, 40)).reshape(3, -1).T
 
@@ -34,6 +40,21 @@ def test_form_counts() -> None:
     two[10:15, 12:28, 5:35] = two[25:30, 12:28, 5:35] = True
     assert 0.8 < aligned_dice(ellipsoid((6, 9, 13), (19, 19, 19), 0.0), box) < 0.95
     assert aligned_dice(box, two) < 0.75
+
+
+def test_atlases_are_laid_over_one_another_where_two_have_the_organ() -> None:
+    round_one = ellipsoid((9, 9, 9), (19, 19, 19), 0.0)
+    box = np.zeros((40, 40, 40), bool)
+    box[10:30, 12:28, 5:35] = True
+    atlases = [
+        Atlas("one", "F", {"liver": round_one, "heart": box}),
+        Atlas("other", "M", {"liver": box}),
+    ]
+    both = sorted((aligned_dice(round_one, box), aligned_dice(box, round_one)))
+    assert one_over_another(atlases, "liver").endswith(
+        f"({both[0]:.2f} to {both[1]:.2f})"
+    )
+    assert one_over_another(atlases, "heart") == ""
 
 
 def write_atlases(folder: Path) -> None:

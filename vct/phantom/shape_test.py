@@ -6,11 +6,13 @@ DATA holds label volumes of whole bodies as ``.npz``: ``visible_human_male`` and
 ``visible_human_female`` (HuBMAP Human Reference Atlas) and ``xcat_male`` (mesh50_XCAT),
 each ``_labels_4mm.npz``. Every organ is brought onto the atlas's by the affine map that
 makes its position and its second moments the same, so that size, place and tilt count
-for nothing, and form alone does. Printed is Dice, mean and range over phantoms.
+for nothing, and form alone does. Printed is Dice, mean and range over phantoms, and the
+same of the atlases' organs laid over one another: what two people share.
 """
 
 import argparse
 from dataclasses import dataclass
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -120,14 +122,21 @@ def _moments(shape: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def shape_test(atlases: list[Atlas], phantoms: int, seed: int) -> list[dict[str, str]]:
-    """One row an organ, one column an atlas: Dice, mean (lowest to highest)."""
+    """One row an organ, one column an atlas: Dice, mean (lowest to highest).
+
+    The last column lays each atlas over the others that have the organ.
+    """
     drawn = {
         sex: [phantom_organs(sex, seed, index) for index in range(phantoms)]
         for sex in sorted({atlas.sex for atlas in atlases})
     }
     names = sorted({name for atlas in atlases for name in atlas.organs})
     return [
-        {"organ": name, **{a.name: _over(drawn[a.sex], a, name) for a in atlases}}
+        {
+            "organ": name,
+            **{a.name: _over(drawn[a.sex], a, name) for a in atlases},
+            "one atlas over another": one_over_another(atlases, name),
+        }
         for name in names
     ]
 
@@ -137,6 +146,18 @@ def _over(drawn: list[np.ndarray], atlas: Atlas, name: str) -> str:
         return ""
     wanted = [LABEL_OF[part] for part in _parts(name)]
     dice = [aligned_dice(np.isin(one, wanted), atlas.organs[name]) for one in drawn]
+    return _in_words(dice)
+
+
+def one_over_another(atlases: list[Atlas], name: str) -> str:
+    """Dice of one organ between atlases, in words; empty unless two have it."""
+    having = [atlas.organs[name] for atlas in atlases if name in atlas.organs]
+    return _in_words([aligned_dice(a, b) for a, b in permutations(having, 2)])
+
+
+def _in_words(dice: list[float]) -> str:
+    if not dice:
+        return ""
     return f"{np.mean(dice):.2f} ({min(dice):.2f} to {max(dice):.2f})"
 
 
