@@ -10,6 +10,7 @@ the painted anatomy, such as where a lobe ends, are drawn by hand and stand in t
 modules that draw it; ``docs/explanation/phantom.md`` says how far from people's.
 """
 
+import argparse
 from dataclasses import dataclass
 from typing import Any
 
@@ -315,5 +316,14 @@ def as_markdown() -> str:
     return "\n".join(lines) + "\n"
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Command line of this module: prints the table."""
+    argparse.ArgumentParser(
+        prog="python -m vct.phantom.sources",
+        description="Print every number of the phantom population and its source.",
+    ).parse_args()
     print(as_markdown(), end="")
+
+
+if __name__ == "__main__":
+    main()

@@ -6,10 +6,10 @@ DATA_FOLDER holds ``autopet/studies.csv`` (TCIA FDG-PET-CT-Lesions, clinical met
 and ``population/nhanes_2017_18.csv`` (CDC). Histograms and moments are kept, no row.
 """
 
+import argparse
 import itertools
 import json
 import math
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -216,10 +216,13 @@ def _share_outside(values: np.ndarray, name: str) -> float:
 
 
 def main() -> None:
-    """Write the file."""
-    if len(sys.argv) != 2:
-        raise SystemExit(__doc__)
-    tables = calibrate(Path(sys.argv[1]))
+    """Command line of this module: writes the file."""
+    parser = argparse.ArgumentParser(
+        prog="python -m vct.subjects.calibrate",
+        description="Rewrite the presets of demographics from published tables.",
+    )
+    parser.add_argument("data", type=Path, help="folder with autopet/ and population/")
+    tables = calibrate(parser.parse_args().data)
     OUTPUT.write_text(json.dumps(tables, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
