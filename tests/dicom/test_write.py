@@ -140,6 +140,16 @@ def test_a_header_only_protocol_is_marked(tmp_path: Path) -> None:
         assert "the pictures do not follow them" in ds.ImageComments
 
 
+def test_the_ct_of_a_model_of_enhanced_cts_names_contrast(
+    folder: Path, tmp_path: Path
+) -> None:
+    for ds in headers(folder, "CT"):
+        assert ds.ContrastBolusAgent == "SIMULATED, MOSTLY PORTAL-VENOUS"
+    write_subject(some_images(), Person(), a_study(portal_venous=False), tmp_path)
+    for modality, path in [("CT", tmp_path), ("PT", tmp_path), ("PT", folder)]:
+        assert not any("ContrastBolusAgent" in ds for ds in headers(path, modality))
+
+
 def test_without_labels_there_is_no_segmentation(tmp_path: Path) -> None:
     images = dataclasses.replace(some_images(), labels=None)
     series, _ = write_subject(images, Person(), a_study(), tmp_path)
