@@ -195,6 +195,20 @@ def test_segments_are_the_organs(folder: Path) -> None:
     assert referenced.SeriesInstanceUID == headers(folder, "CT")[0].SeriesInstanceUID
 
 
+def test_fat_inside_the_trunk_wall_is_coded_as_totalsegmentator_does(
+    folder: Path,
+) -> None:
+    """Not as fat of the abdomen: that of the mediastinum is in it."""
+    [seg] = headers(folder, "SEG")
+    [fat] = [s for s in seg.SegmentSequence if s.SegmentLabel == "visceral_fat"]
+    [kind] = fat.SegmentedPropertyTypeCodeSequence
+    assert (kind.CodeValue, kind.CodeMeaning) == ("55603005", "Fat")
+    [region] = fat.AnatomicRegionSequence
+    assert (region.CodeValue, region.CodeMeaning) == ("22943007", "Trunk")
+    others = [s for s in seg.SegmentSequence if s is not fat]
+    assert not any("AnatomicRegionSequence" in segment for segment in others)
+
+
 def test_a_segmentation_by_the_first_list_says_so(tmp_path: Path) -> None:
     images = some_images()
     lut = np.zeros(256, np.uint8)
