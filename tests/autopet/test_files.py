@@ -21,7 +21,7 @@ from tests.autopet.scans import (
 )
 from vct.autopet.dicom_file import DicomFile, read_header
 from vct.autopet.dicom_series import series_of
-from vct.autopet.dicom_study import dicom_study
+from vct.autopet.dicom_study import NO_FRAME, dicom_study
 from vct.autopet.inspect import describe_study
 from vct.autopet.pet_header import pet_header
 from vct.autopet.refusal import ScanError, SuvError
@@ -276,6 +276,21 @@ def test_ct_and_pet_of_two_patients_are_not_paired(tmp_path: Path) -> None:
     report = report_of(tmp_path)
     assert report.study is None
     assert "wrong patient: PatientID is B in" in report.reasons[0]
+
+
+def test_no_frame_of_reference_is_said(tmp_path: Path) -> None:
+    """Two images without one are not known to lie in the same."""
+    slices = ct_datasets()
+    for ds in slices:
+        del ds.FrameOfReferenceUID
+    write_ct(tmp_path / "CT", slices)
+    PetScan(changes=[drop("FrameOfReferenceUID")]).write(tmp_path / "PT")
+    report = report_of(tmp_path)
+    assert report.study is not None
+    assert NO_FRAME in report.study.notes
+    PetScan().write(tmp_path / "PT")
+    report = report_of(tmp_path)
+    assert "not in one frame of reference: None and" in report.reasons[0]
 
 
 def test_a_slope_of_zero_and_odd_numbers_are_refused(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from vct.autopet.element import text
 from vct.autopet.refusal import Problem, ScanError
 from vct.autopet.study import SeriesLine, Study, StudyReport, check_overlap
 
+NO_FRAME = "no frame of reference in CT and PET: whether they are aligned is not known"
+
 
 def dicom_study(
     folders: dict[Path, list[Path]],
@@ -107,6 +109,8 @@ def _paired(
         reasons += _mismatch(ct, pet)
         tracer, told = _tracer(subject, pet)
         notes += told + (list(pet.suv.notes) if pet.suv else [])
+        if ct.frame_of_reference is None and pet.frame_of_reference is None:
+            notes.append(NO_FRAME)
         if not reasons:
             study = Study(
                 study_id=study_id,
