@@ -254,6 +254,14 @@ def test_a_private_time_unlike_the_public_ones_is_said() -> None:
     assert suv_scaling(replace(HEADER, decay_reference=ELEVEN)).notes == ()
 
 
+def test_uncorrected_decay_beside_decy_is_read_and_said() -> None:
+    odd = replace(HEADER, decay_correction="NONE")
+    (note,) = suv_scaling(odd).notes
+    assert note.endswith("Decay Correction is NONE; NONE is taken")
+    plain = replace(odd, corrections=frozenset({"ATTN"}))
+    assert factor(odd) == factor(plain) > factor(HEADER)
+
+
 def test_half_life_outweighs_the_nuclide_and_says_so() -> None:
     odd = replace(HEADER, nuclide="Ga-68")
     assert factor(odd) == factor(HEADER)
