@@ -45,6 +45,8 @@ ORGANS: tuple[Organ, ...] = (
     Organ(20, "other_vessels", ("59820001", "Blood vessel"), (0, 151, 206)),
     Organ(21, "vertebrae", ("421060004", "Vertebral column"), (226, 202, 134)),
     Organ(22, "sacrum", ("54735007", "Sacrum"), (212, 188, 102)),
+    # To SNOMED CT the hip is a region, not the hip bone; TotalSegmentator's mapping has
+    # this code for the bone, and readers of its files look for it.
     Organ(23, "hips", ("29836001", "Hip"), (190, 180, 90)),
     Organ(24, "femurs", ("71341001", "Femur"), (248, 212, 62)),
     Organ(25, "ribs", ("113197003", "Rib"), (253, 232, 158)),
@@ -60,8 +62,9 @@ ORGANS: tuple[Organ, ...] = (
     Organ(34, "other_muscle", ("127954009", "Skeletal muscle"), (200, 120, 100)),
     Organ(35, "subcutaneous_fat", ("67769002", "Subcutaneous fatty tissue"),
           (230, 220, 70)),
-    Organ(36, "visceral_fat", ("725274000", "Entire adipose tissue of abdomen"),
-          (245, 240, 150)),  # fat inside the trunk wall, mediastinum included
+    # All fat inside the trunk wall, so that a code of the abdomen's would not fit: that
+    # of TotalSegmentator's torso_fat. Its region, the trunk, is in ``vct.dicom.seg``.
+    Organ(36, "visceral_fat", ("55603005", "Fat"), (245, 240, 150)),
     Organ(37, "other_soft_tissue", ("87784001", "Soft tissue"), (177, 122, 101)),
 )  # fmt: skip
 

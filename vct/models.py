@@ -69,6 +69,12 @@ class CardProtocol(_Part):
     injected_mbq_per_kg: Range
     uptake_min: Range
     scanner: str = ""
+    """Resolution and CT protocol in words."""
+
+    @property
+    def portal_venous(self) -> bool:
+        """Whether the model learned CT with contrast medium in the portal vein."""
+        return "portal-venous" in self.scanner.lower()
 
 
 class CardSampler(_Part):
@@ -106,7 +112,8 @@ def _told(error: ValidationError, *where: str) -> list[str]:
 _Stage = Annotated[dict[str, Any], AfterValidator(_stage)]
 
 
-# Of a card, all that stands in a subject's files or makes their pixels.
+# Of a card, all that stands in a subject's files or makes their pixels; but for
+# ``portal_venous``, which the UIDs take up, so that older cohorts keep their model.
 _DECIDING = {
     "name", "version", "trained_on", "grid", "files", "base", "superres", "segmenter",
 }  # fmt: skip

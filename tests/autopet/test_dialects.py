@@ -7,9 +7,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydicom.dataset import Dataset
 
 from tests.autopet.dialects import DIALECTS
-from tests.autopet.scans import SLICES, PetScan, suv_truth
+from tests.autopet.scans import (
+    SLICES,
+    Change,
+    PetScan,
+    drop,
+    set_value,
+    suv_truth,
+)
 from vct.autopet.dicom_file import read_header
 from vct.autopet.dicom_series import Series, series_of
 from vct.autopet.header import PetHeader
@@ -78,6 +86,51 @@ def test_time_of_day_of_the_scan_does_not_matter(hours: int, minutes: int) -> No
     scan.injected = scan.start - timedelta(hours=1)
     scaling = suv_scaling(as_header(scan))
     assert scaling.uptake_min == pytest.approx(60.0)
+
+
+def written_after_midnight(ds: Dataset, k: int) -> None:
+    """The series as a workstation saves it anew, without dates of the beds."""
+    ds.SeriesDate, ds.SeriesTime = "20250102", "013000"
+    del ds.AcquisitionDate
+
+
+@pytest.mark.parametrize("decay_correction", ["START", "NONE"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        drop("AcquisitionDate"),
+        set_value("AcquisitionDate", "20250101"),
+        written_after_midnight,
+    ],
+)
+@pytest.mark.parametrize("minutes", [53, 55, 59])
+def test_beds_over_midnight_need_no_dates(
+    minutes: int, change: Change, decay_correction: str
+) -> None:
+    start = datetime(2025, 1, 1, 23, minutes)
+    scan = PetScan(
+        start=start,
+        injected=start - timedelta(hours=1),
+        bed_delay_s=(0.0, 150.0, 300.0, 450.0),
+        frame_s=120.0,
+        decay_correction=decay_correction,
+    )
+    if decay_correction == "NONE":
+        scan.changes.append(set_value("CorrectedImage", ["ATTN"]))
+    dated = suv_scaling(as_header(scan))
+    scan.changes.append(change)
+    scaling = suv_scaling(as_header(scan))
+    np.testing.assert_allclose(scaling.factor, dated.factor, rtol=1e-6)
+    assert any("cross midnight" in note for note in scaling.notes)
+    assert not any("midnight" in note for note in dated.notes)
+
+
+def test_a_morning_scan_written_anew_at_night_did_not_cross_midnight() -> None:
+    start = datetime(2025, 1, 1, 8)
+    scan = PetScan(start=start, injected=start - timedelta(hours=1))
+    before = suv_scaling(as_header(scan)).factor
+    scan.changes += [drop("AcquisitionDate"), set_value("SeriesTime", "213000")]
+    np.testing.assert_allclose(suv_scaling(as_header(scan)).factor, before, rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["DRO_3_0", "DRO_3_2", "DRO_2_2"])

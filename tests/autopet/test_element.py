@@ -48,6 +48,9 @@ def test_moment_takes_another_date_where_its_own_is_missing() -> None:
     only = Dataset()
     only.AcquisitionDateTime = "20250101110000"
     assert moment(only, "Acquisition") == datetime(2025, 1, 1, 11)
+    only.AcquisitionDateTime = "20250101100000+0000"
+    only.TimezoneOffsetFromUTC = "+0100"
+    assert moment(only, "Acquisition") == datetime(2025, 1, 1, 11)
 
 
 def test_numbers_are_finite_or_refused() -> None:

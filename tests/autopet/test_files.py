@@ -8,15 +8,26 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
-from tests.autopet.scans import PetScan, ct_datasets, drop, save, set_value, write_ct
+from tests.autopet.dialects import DIALECTS, PHILIPS
+from tests.autopet.scans import (
+    PetScan,
+    ct_datasets,
+    drop,
+    drug_of,
+    in_block,
+    save,
+    set_value,
+    write_ct,
+)
 from vct.autopet.dicom_file import DicomFile, read_header
 from vct.autopet.dicom_series import series_of
-from vct.autopet.dicom_study import dicom_study
+from vct.autopet.dicom_study import NO_FRAME, dicom_study
 from vct.autopet.inspect import describe_study
 from vct.autopet.pet_header import pet_header
 from vct.autopet.refusal import ScanError, SuvError
 from vct.autopet.study import StudyReport
 from vct.autopet.survey import with_voxels
+from vct.autopet.suv import suv_scaling
 
 
 def headers(folder: Path) -> list[DicomFile]:
@@ -129,12 +140,33 @@ def test_private_elements_of_lost_creators_are_found() -> None:
     assert pet_header(other.datasets()).philips_suv_factor is None
 
 
-def test_private_factors_must_not_differ_between_slices() -> None:
-    def change(ds: Dataset, k: int) -> None:
-        ds.add_new(0x70531000, "DS", f"{k + 1}")
+@pytest.mark.parametrize("block", [0x11, 0xFF])
+@pytest.mark.parametrize("dialect", ["DRO_3_3", "DRO_2_4", "DRO_2_5"])
+def test_a_private_block_is_found_past_the_gap_of_another(
+    dialect: str, block: int
+) -> None:
+    """De-identification removes a creator; the others keep their blocks."""
+    scan = DIALECTS[dialect]()
+    expected = suv_scaling(pet_header(scan.datasets())).factor
 
-    with pytest.raises(ScanError, match=r"\(7053,1000\) differs between slices"):
-        pet_header(PetScan(changes=[change]).datasets())
+    def move(ds: Dataset, k: int) -> None:
+        for tag in [tag for tag in ds.keys() if tag.is_private]:  # noqa: SIM118
+            own, low = ds.pop(tag), tag.element & 0xFF
+            number = block if tag.element < 0x100 else block * 0x100 + low
+            ds.add_new((tag.group, number), own.VR, own.value)
+
+    scan.changes.append(move)
+    found = suv_scaling(pet_header(scan.datasets())).factor
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_private_time_is_moved_to_the_clock_of_the_scanner() -> None:
+    private = in_block(
+        0x0071, "SIEMENS MED PT", 0x22, "DT", "20250101120000.000000+0200"
+    )
+    local = set_value("TimezoneOffsetFromUTC", "+0100")
+    scan = PetScan(changes=[local, private])
+    assert pet_header(scan.datasets()).decay_reference == scan.start
 
 
 def test_two_injections_are_refused() -> None:
@@ -148,18 +180,69 @@ def test_two_injections_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("keyword", "value"),
-    [("Units", "GML"), ("PatientWeight", "71"), ("SeriesTime", "101010")],
+    [
+        ("Units", "GML"),
+        ("PatientWeight", "71"),
+        ("SeriesTime", "101010"),
+        ("CorrectedImage", ["DECY"]),
+        ("AttenuationCorrectionMethod", "NONE"),
+        ("PatientSex", "M"),
+        ("Manufacturer", "GE MEDICAL SYSTEMS"),
+        ("RadionuclideTotalDose", "184040000"),
+        ("RadionuclideHalfLife", "6580"),
+        ("RadiopharmaceuticalStartTime", "093000"),
+        ("RadiopharmaceuticalStartDateTime", "20250101093000"),
+        ("Radiopharmaceutical", "PSMA"),
+    ],
 )
 def test_one_slice_of_another_kind_is_refused(
-    keyword: str, value: str, tmp_path: Path
+    keyword: str, value: str | list[str], tmp_path: Path
 ) -> None:
+    """The third of four, so that no slice alone can stand for the series."""
+
     def change(ds: Dataset, k: int) -> None:
         if k == 2:
-            setattr(ds, keyword, value)
+            setattr(drug_of(ds) if keyword.startswith("Radio") else ds, keyword, value)
 
     folder = PetScan(changes=[change]).write(tmp_path)
-    with pytest.raises(ScanError, match=f"{keyword} is .* in .*\\.dcm, but"):
+    told = rf"{keyword} is .* in .*7-2\.dcm, but .* in \d-\d\.dcm"
+    with pytest.raises(ScanError, match=told):
         series_of(headers(folder))
+
+
+@pytest.mark.parametrize(
+    ("group", "creator", "element", "vr", "values", "named"),
+    [
+        (0x7053, PHILIPS, 0x00, "DS", ["1", "2"], r"factor \(7053,1000\) is 2 in"),
+        (0x7053, PHILIPS, 0x09, "DS", ["1", "2"], r"factor \(7053,1009\) is 2 in"),
+        (
+            *(0x0009, "GEMS_PETD_01", 0x0D, "DT"),
+            ["20250101110000", "20250101110730"],
+            "private time is 2025-01-01 11:07:30 in",
+        ),
+    ],
+)
+def test_private_elements_must_not_differ_between_slices(
+    group: int, creator: str, element: int, vr: str, values: list[str], named: str
+) -> None:
+    def change(ds: Dataset, k: int) -> None:
+        in_block(group, creator, element, vr, values[k > 1])(ds, k)
+
+    with pytest.raises(ScanError, match=f"{named} slice 3, but"):
+        pet_header(PetScan(changes=[change]).datasets())
+
+
+def test_values_spelled_in_two_ways_are_one(tmp_path: Path) -> None:
+    def change(ds: Dataset, k: int) -> None:
+        if k == 2:
+            ds.PatientWeight, ds.SeriesTime = "70.00", "110000"
+            ds.CorrectedImage = ["DECY", "ATTN", "SCAT", "NORM", "RAN", "DTIM"]
+            drug_of(ds).RadionuclideTotalDose = "3.6808E8"
+            drug_of(ds).RadiopharmaceuticalStartTime = "1000"
+
+    plain = series_of(headers(PetScan().write(tmp_path / "a")))
+    spelled = series_of(headers(PetScan(changes=[change]).write(tmp_path / "b")))
+    assert spelled.header == plain.header
 
 
 def test_a_prone_patient_is_turned(tmp_path: Path) -> None:
@@ -193,6 +276,21 @@ def test_ct_and_pet_of_two_patients_are_not_paired(tmp_path: Path) -> None:
     report = report_of(tmp_path)
     assert report.study is None
     assert "wrong patient: PatientID is B in" in report.reasons[0]
+
+
+def test_no_frame_of_reference_is_said(tmp_path: Path) -> None:
+    """Two images without one are not known to lie in the same."""
+    slices = ct_datasets()
+    for ds in slices:
+        del ds.FrameOfReferenceUID
+    write_ct(tmp_path / "CT", slices)
+    PetScan(changes=[drop("FrameOfReferenceUID")]).write(tmp_path / "PT")
+    report = report_of(tmp_path)
+    assert report.study is not None
+    assert NO_FRAME in report.study.notes
+    PetScan().write(tmp_path / "PT")
+    report = report_of(tmp_path)
+    assert "not in one frame of reference: None and" in report.reasons[0]
 
 
 def test_a_slope_of_zero_and_odd_numbers_are_refused(tmp_path: Path) -> None:

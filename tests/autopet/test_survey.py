@@ -152,6 +152,28 @@ def test_dicom_beside_nifti_gives_weight_and_height(tmp_path: Path) -> None:
     assert all(study and study.layout == "nifti" for study in studies)
 
 
+def test_headers_and_tables_that_disagree_are_said_in_every_layout(
+    tmp_path: Path,
+) -> None:
+    """Of one subject: the tree says 51 years and 61 kg."""
+    [dicom] = dicom_tree(tmp_path / "dicom", SUBJECTS[:1])
+    nifti_study(tmp_path / "nifti", SUBJECTS[0], 1)
+    root = tmp_path / "tables"
+    challenge_case(root, f"fdg_{SUBJECTS[0][6:]}_{STUDY.format(1)}")
+    clinical_table(root / "clinical.csv", [clinical_row(SUBJECTS[0], 1, age="033Y")])
+    own = {"subject_id": SUBJECTS[0], "age_years": "44", "sex": "F", "weight_kg": "80"}
+    table = clinical_table(tmp_path / "own.csv", [own])
+
+    age = "age_years is 51 in the PET header (taken), 44 in own.csv"
+    weight = "weight_kg is 61 in the PET header (taken), 80 in own.csv"
+    for folder in (dicom, tmp_path / "nifti"):
+        (report,) = Survey(folder, dicom=tmp_path / "dicom", demographics=table)
+        assert report.study is not None
+        assert {age, weight} <= set(report.study.notes)
+    (report,) = Survey(root, demographics=table)
+    assert "age_years is 44 in own.csv (taken), 33 in clinical.csv" in report.notes
+
+
 def test_a_study_held_twice_is_read_once_from_dicom(tmp_path: Path) -> None:
     dicom_tree(tmp_path / "dicom", SUBJECTS[:1])
     folder = nifti_study(tmp_path / "nifti", SUBJECTS[0], 1)

@@ -138,6 +138,20 @@ def test_a_date_that_does_not_fit_is_mended_for_short_half_lives_only() -> None:
         suv_scaling(zirconium)
 
 
+def test_a_long_half_life_leaves_no_date_to_guess() -> None:
+    """Beds over midnight under one date: a day of zirconium is a plausible number."""
+    start = datetime(2025, 1, 1, 23, 55)
+    header = replace(
+        HEADER,
+        injected=start - timedelta(hours=1),
+        series_start=start,
+        timings=(SliceTiming(start), SliceTiming(datetime(2025, 1, 1, 0, 0))),
+    )
+    assert factor(header) == factor(HEADER)
+    with pytest.raises(SuvError, match="does not lie before"):
+        suv_scaling(replace(header, half_life_s=282276.0))
+
+
 def test_beds_of_one_scan_share_one_reference() -> None:
     """START: a later bed is not corrected a second time."""
     beds = tuple(
@@ -238,6 +252,14 @@ def test_a_private_time_unlike_the_public_ones_is_said() -> None:
     (note,) = suv_scaling(private).notes
     assert note == "decay reference is the scanner's private time, 10:50:00"
     assert suv_scaling(replace(HEADER, decay_reference=ELEVEN)).notes == ()
+
+
+def test_uncorrected_decay_beside_decy_is_read_and_said() -> None:
+    odd = replace(HEADER, decay_correction="NONE")
+    (note,) = suv_scaling(odd).notes
+    assert note.endswith("Decay Correction is NONE; NONE is taken")
+    plain = replace(odd, corrections=frozenset({"ATTN"}))
+    assert factor(odd) == factor(plain) > factor(HEADER)
 
 
 def test_half_life_outweighs_the_nuclide_and_says_so() -> None:

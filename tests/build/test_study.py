@@ -79,6 +79,20 @@ def test_uids_do_not_depend_on_the_part_that_is_built(
     assert root(plan_cohort(plan.spec_path, **part), "S0003") == root(plan, "S0003")
 
 
+def test_a_card_of_portal_venous_cts_is_told_and_gives_other_uids(
+    tmp_path: Path, model: Path
+) -> None:
+    plan, [subject, *_] = a_plan(tmp_path, model)
+    learned = plan.card.protocol.model_copy(
+        update={"scanner": "PET of 5 mm, 120 kV Portal-Venous CT"}
+    )
+    card = plan.card.model_copy(update={"protocol": learned})
+    enhanced = dataclasses.replace(plan, card=card)
+    assert study_context(enhanced, subject, ON_CPU).portal_venous
+    assert not study_context(plan, subject, ON_CPU).portal_venous
+    assert root(enhanced) != root(plan)
+
+
 def test_uids_do_not_depend_on_the_last_bit(tmp_path: Path, model: Path) -> None:
     plan, subjects = a_plan(tmp_path, model)
     for subject in subjects:

@@ -59,6 +59,7 @@ def a_study(**changes: Any) -> StudyContext:
         "trained_on": "digital phantoms, no measured patient.",
         "software_version": "0.1.0",
         "arm": "normal weight",
+        "portal_venous": True,
     }
     return StudyContext(**(values | changes))
 

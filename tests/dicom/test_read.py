@@ -138,6 +138,45 @@ def test_mixed_series(folder: Path) -> None:
         read_series(folder, "CT")
 
 
+@pytest.mark.parametrize(
+    ("modality", "keyword", "value"),
+    [
+        ("CT", "PatientID", "witness-S0002"),
+        ("CT", "StudyInstanceUID", "1.2.3"),
+        ("PT", "FrameOfReferenceUID", "1.2.3"),
+        ("PT", "Units", "CNTS"),
+        ("PT", "CorrectedImage", ["DECY"]),
+        ("PT", "PatientWeight", "36.8"),
+        ("PT", "SeriesTime", "100100"),
+    ],
+)
+def test_one_slice_that_tells_another(
+    folder: Path, modality: str, keyword: str, value: object
+) -> None:
+    rewrite(folder / modality / "0006.dcm", **{keyword: value})
+    told = rf"mixes series: 0006\.dcm differs from 0001\.dcm in {keyword}"
+    with pytest.raises(CohortError, match=told):
+        read_series(folder, modality)  # type: ignore[arg-type]
+
+
+def test_one_slice_of_another_dose(folder: Path) -> None:
+    path = folder / "PT" / "0006.dcm"
+    ds = pydicom.dcmread(path)
+    ds.RadiopharmaceuticalInformationSequence[0].RadionuclideTotalDose = "1E8"
+    ds.save_as(path)
+    with pytest.raises(CohortError, match="in RadiopharmaceuticalInformationSequence"):
+        read_series(folder, "PT")
+
+
+def test_a_series_time_after_the_acquisition(folder: Path) -> None:
+    """As of a series that a workstation saved anew."""
+    for path in (folder / "PT").glob("*.dcm"):
+        rewrite(path, SeriesTime="100800")
+    told = "Series Time 10:08:00 lies after the first Acquisition Time 10:02:00"
+    with pytest.raises(CohortError, match=told):
+        read_series(folder, "PT")
+
+
 def test_another_modality(folder: Path) -> None:
     with pytest.raises(CohortError, match="is PT, not CT"):
         read_series(folder / "PT", "CT")
@@ -155,6 +194,7 @@ def test_an_empty_folder(tmp_path: Path) -> None:
         ({"DecayCorrection": "ADMIN"}, "DecayCorrection is ADMIN"),
         ({"CorrectedImage": ["DECY"]}, "correction of attenuation and decay"),
         ({"PatientWeight": None}, "does not allow SUV"),
+        ({"AcquisitionTime": None}, "does not allow SUV"),
     ],
 )
 def test_a_header_without_suv(

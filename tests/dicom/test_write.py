@@ -140,6 +140,16 @@ def test_a_header_only_protocol_is_marked(tmp_path: Path) -> None:
         assert "the pictures do not follow them" in ds.ImageComments
 
 
+def test_the_ct_of_a_model_of_enhanced_cts_names_contrast(
+    folder: Path, tmp_path: Path
+) -> None:
+    for ds in headers(folder, "CT"):
+        assert ds.ContrastBolusAgent == "SIMULATED, MOSTLY PORTAL-VENOUS"
+    write_subject(some_images(), Person(), a_study(portal_venous=False), tmp_path)
+    for modality, path in [("CT", tmp_path), ("PT", tmp_path), ("PT", folder)]:
+        assert not any("ContrastBolusAgent" in ds for ds in headers(path, modality))
+
+
 def test_without_labels_there_is_no_segmentation(tmp_path: Path) -> None:
     images = dataclasses.replace(some_images(), labels=None)
     series, _ = write_subject(images, Person(), a_study(), tmp_path)
@@ -183,6 +193,20 @@ def test_segments_are_the_organs(folder: Path) -> None:
     assert (kind.CodeMeaning, side.CodeMeaning) == ("Kidney", "Left")
     referenced = seg.ReferencedSeriesSequence[0]
     assert referenced.SeriesInstanceUID == headers(folder, "CT")[0].SeriesInstanceUID
+
+
+def test_fat_inside_the_trunk_wall_is_coded_as_totalsegmentator_does(
+    folder: Path,
+) -> None:
+    """Not as fat of the abdomen: that of the mediastinum is in it."""
+    [seg] = headers(folder, "SEG")
+    [fat] = [s for s in seg.SegmentSequence if s.SegmentLabel == "visceral_fat"]
+    [kind] = fat.SegmentedPropertyTypeCodeSequence
+    assert (kind.CodeValue, kind.CodeMeaning) == ("55603005", "Fat")
+    [region] = fat.AnatomicRegionSequence
+    assert (region.CodeValue, region.CodeMeaning) == ("22943007", "Trunk")
+    others = [s for s in seg.SegmentSequence if s is not fat]
+    assert not any("AnatomicRegionSequence" in segment for segment in others)
 
 
 def test_a_segmentation_by_the_first_list_says_so(tmp_path: Path) -> None:

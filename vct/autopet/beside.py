@@ -5,9 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from vct.autopet.demographics import (
-    Demographics,
+    Source,
     from_header,
-    merged,
     study_key,
     subject_key,
 )
@@ -22,18 +21,21 @@ class HeaderIndex:
     """Demographics of the headers of a DICOM tree, one file of each folder read."""
 
     def __init__(self, folders: dict[Path, list[Path]]) -> None:
-        self._studies: dict[_Key, list[tuple[str, Demographics]]] = defaultdict(list)
+        self._studies: dict[_Key, list[Source]] = defaultdict(list)
         for folder, files in folders.items():
             self._add(folder, files)
 
-    def find(self, subject_id: str, study: str) -> Demographics | None:
-        """What the headers of a study know, or those of the subject's only study."""
+    def find(self, subject_id: str, study: str) -> list[Source]:
+        """What the headers of a study know, or those of the subject's only study.
+
+        The most trusted first; none if there are no such headers.
+        """
         subject = subject_key(subject_id)
         exact = self._studies.get((subject, study_key(study)))
         if exact is not None:
-            return merged(exact)[0]
+            return exact
         others = [known for (who, _), known in self._studies.items() if who == subject]
-        return merged(others[0])[0] if len(others) == 1 else None
+        return others[0] if len(others) == 1 else []
 
     def _add(self, folder: Path, files: Iterable[Path]) -> None:
         for path in files:
@@ -45,7 +47,8 @@ class HeaderIndex:
             if file.kind not in ("CT", "PT") or subject is None:
                 return
             key = (subject_key(subject), study_key(folder.parent.name))
-            entry = (str(file.kind), from_header(file.header)[0])
+            what = "PET" if file.kind == "PT" else "CT"
+            entry = (f"the {what} header", from_header(file.header)[0])
             # The PET is where weights are entered with care.
             self._studies[key].insert(0 if file.kind == "PT" else 1, entry)
             return

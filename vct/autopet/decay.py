@@ -13,6 +13,7 @@ from vct.autopet.reference import (
     DATE_CAN_BE_MENDED_BELOW_S,
     DAY_S,
     mean_activity_s,
+    on_one_day,
     relative_change,
     start_reference,
 )
@@ -64,6 +65,7 @@ def decay_of(header: PetHeader) -> Decay:
         half_life = header.half_life_s or math.inf  # plays no part
         return Decay(np.zeros(slices), half_life, ())
     half_life, notes = half_life_s(header)
+    header, moved = on_one_day(header, half_life)
     if kind == "START":
         moment, why = start_reference(header, half_life)
         moments = [moment] * slices
@@ -73,7 +75,8 @@ def decay_of(header: PetHeader) -> Decay:
         raise SuvError(f"Decay Correction is {kind}; ADMIN, START or NONE is needed")
     uptake, assumed = _uptake_s(header, min(moments), half_life)
     later = [(moment - min(moments)).total_seconds() for moment in moments]
-    return Decay(np.array(later) + uptake, half_life, (*notes, *why, *assumed))
+    told = (*notes, *moved, *why, *assumed)
+    return Decay(np.array(later) + uptake, half_life, told)
 
 
 def _frame_moments(header: PetHeader, half_life: float) -> list[datetime]:

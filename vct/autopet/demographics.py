@@ -52,6 +52,9 @@ class Demographics:
         return tuple(name for name in names if getattr(self, name) is None)
 
 
+Source = tuple[str, Demographics]  # who says it, and what
+
+
 def age_years(value: str | None) -> float | None:
     """Age of an AS value or a number; None if it is neither.
 
@@ -100,7 +103,7 @@ def believed(person: Demographics) -> tuple[Demographics, list[str]]:
 
 
 def merged(
-    sources: Iterable[tuple[str, Demographics]],
+    sources: Iterable[Source],
 ) -> tuple[Demographics, list[str]]:
     """Each value from the first source that knows it, and where sources disagree.
 

@@ -28,10 +28,6 @@ _NEEDED = (
     *("RescaleSlope", "RescaleIntercept"),
 )
 _SAME = ("PatientID", "StudyInstanceUID", "FrameOfReferenceUID", "Rows", "Columns")
-_SAME_IN_PET = (
-    *("Units", "SUVType", "DecayCorrection", "PatientWeight", "PatientSize"),
-    *("PatientSex", "SeriesDate", "SeriesTime"),
-)
 
 
 @dataclass(frozen=True)
@@ -156,7 +152,7 @@ def series_of(files: Sequence[DicomFile], weight_kg: float | None = None) -> Ser
             raise ScanError(f"{file.path} lacks {', '.join(missing)}")
     first = files[0].header
     modality: Literal["CT", "PT"] = "CT" if files[0].kind == "CT" else "PT"
-    _check_same(files, _SAME + (_SAME_IN_PET if modality == "PT" else ()))
+    _check_same(files)
     placement = _placed(files)
     placed = [files[k] for k in placement.order]
     _check_count(files, modality)
@@ -188,9 +184,9 @@ def _slice(file: DicomFile) -> Slice:
     return Slice(file.path, slope, intercept)
 
 
-def _check_same(files: Sequence[DicomFile], keywords: tuple[str, ...]) -> None:
+def _check_same(files: Sequence[DicomFile]) -> None:
     first = files[0]
-    for keyword in keywords:
+    for keyword in _SAME:
         expected = text(first.header, keyword)
         for file in files:
             found = text(file.header, keyword)

@@ -1,21 +1,23 @@
 """Studies of a DICOM tree: files sorted into series, series into studies."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pydicom.config import disable_value_validation
 
-from vct.autopet.demographics import Demographics, from_header, merged
+from vct.autopet.demographics import Demographics, Source, from_header, merged
 from vct.autopet.dicom_folder import Folder, by_series, read_folder, subject_of
 from vct.autopet.dicom_series import Series, series_of
 from vct.autopet.element import text
 from vct.autopet.refusal import Problem, ScanError
 from vct.autopet.study import SeriesLine, Study, StudyReport, check_overlap
 
+NO_FRAME = "no frame of reference in CT and PET: whether they are aligned is not known"
+
 
 def dicom_study(
     folders: dict[Path, list[Path]],
-    known: Demographics | None = None,
+    known: Sequence[Source] = (),
     images: dict[str, int] | None = None,
 ) -> StudyReport:
     """Sort, check and pair the series in the folders of one study.
@@ -25,7 +27,8 @@ def dicom_study(
     folders
         Files by folder.
     known
-        What tables know of the subject; the header outweighs it.
+        What tables know of the subject, the most trusted first; the header outweighs
+        them.
     images
         Files per SeriesInstanceUID, where the clinical metadata tell them.
     """
@@ -35,7 +38,7 @@ def dicom_study(
 
 def _study(
     folders: dict[Path, list[Path]],
-    known: Demographics | None,
+    known: Sequence[Source],
     images: dict[str, int],
 ) -> StudyReport:
     read, copies = _without_copies(
@@ -44,7 +47,7 @@ def _study(
     lines: list[SeriesLine] = []
     good: dict[str, list[Series]] = {"CT": [], "PT": []}
     failed: dict[str, list[str]] = {"CT": [], "PT": []}
-    weight = known.weight_kg if known else None
+    weight = merged(known)[0].weight_kg
     for folder in read:
         for files in by_series(folder.images):
             kind = str(files[0].kind)
@@ -84,7 +87,7 @@ def _paired(
     read: list[Folder],
     good: dict[str, list[Series]],
     failed: dict[str, list[str]],
-    known: Demographics | None,
+    known: Sequence[Source],
     problems: list[Problem],
     lines: list[SeriesLine],
 ) -> StudyReport:
@@ -107,6 +110,8 @@ def _paired(
         reasons += _mismatch(ct, pet)
         tracer, told = _tracer(subject, pet)
         notes += told + (list(pet.suv.notes) if pet.suv else [])
+        if ct.frame_of_reference is None and pet.frame_of_reference is None:
+            notes.append(NO_FRAME)
         if not reasons:
             study = Study(
                 study_id=study_id,
@@ -160,7 +165,7 @@ def _mismatch(ct: Series, pet: Series) -> list[str]:
 
 
 def _person(
-    read: list[Folder], known: Demographics | None
+    read: list[Folder], known: Sequence[Source]
 ) -> tuple[Demographics, list[str], str | None]:
     """Demographics of the study, what is doubtful in them, and the PatientID."""
     files = [file for folder in read for file in folder.images]
@@ -173,9 +178,7 @@ def _person(
         found, more = from_header(header)
         absurd += [words for words in more if words not in absurd]
         sources.append((f"the {_what(kind)} header", found))
-    if known:
-        sources.append(("the table", known))
-    person, notes = merged(sources)
+    person, notes = merged([*sources, *known])
     return person, absurd + notes, subject
 
 

@@ -90,7 +90,8 @@ def moment(ds: Dataset, name: str, *other_dates: str) -> datetime | None:
     """
     at = clock(text(ds, f"{name}Time"))
     if at is None:
-        return date_time(text(ds, f"{name}DateTime"))
+        local_offset = text(ds, "TimezoneOffsetFromUTC")
+        return date_time(text(ds, f"{name}DateTime"), local_offset)
     for keyword in (f"{name}Date", *other_dates):
         day = _date(text(ds, keyword))
         if day is not None:

@@ -1,9 +1,10 @@
 """Studies of the two NIfTI layouts: the official conversion and the challenge's."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from vct.autopet.demographics import Demographics
+from vct.autopet.demographics import Source, merged
 from vct.autopet.nifti import NiftiImage, nifti_image
 from vct.autopet.refusal import ScanError
 from vct.autopet.study import (
@@ -39,7 +40,7 @@ def case_names(case: str) -> tuple[str | None, str, str]:
 
 
 def converted_study(
-    folder: Path, files: dict[str, Path], person: Demographics
+    folder: Path, files: dict[str, Path], known: Sequence[Source]
 ) -> StudyReport:
     """A folder of the official conversion."""
     subject, study = converted_names(folder)
@@ -57,14 +58,14 @@ def converted_study(
         tracer,
         (ct, files.get("SUV")),
         missing,
-        person,
+        known,
         lesions=files.get("SEG"),
         resampled="CT" not in files,
     )
 
 
 def challenge_study(
-    case: str, files: dict[str, Path], person: Demographics
+    case: str, files: dict[str, Path], known: Sequence[Source]
 ) -> StudyReport:
     """A case of the challenge."""
     tracer, subject, _ = case_names(case)
@@ -82,7 +83,7 @@ def challenge_study(
         tracer or "FDG",
         (files.get("_0000"), files.get("_0001")),
         missing,
-        person,
+        known,
         lesions=files.get("label"),
         resampled=True,
         more=() if tracer else (UNNAMED,),
@@ -97,7 +98,7 @@ def _report(
     tracer: str,
     images: tuple[Path | None, Path | None],
     missing: list[str],
-    person: Demographics,
+    known: Sequence[Source],
     *,
     lesions: Path | None,
     resampled: bool,
@@ -107,7 +108,8 @@ def _report(
     ct, ct_line, ct_reason = _checked(images[0], "CT")
     pet, pet_line, pet_reason = _checked(images[1], "PT")
     reasons += [reason for reason in (ct_reason, pet_reason) if reason]
-    notes = [CONVERTED, *([RESAMPLED] if resampled else []), *more]
+    person, doubtful = merged(known)
+    notes = [CONVERTED, *([RESAMPLED] if resampled else []), *more, *doubtful]
     if ct is not None and pet is not None:
         try:
             check_overlap(ct.grid, pet.grid)

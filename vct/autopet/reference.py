@@ -5,6 +5,7 @@ pseudo-code; IBSI, Comprehensive Manual for SUV Computation (oncoray.github.io).
 """
 
 import math
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from vct.autopet.header import PetHeader
@@ -16,6 +17,7 @@ DAY_S = 86400.0
 DATE_CAN_BE_MENDED_BELOW_S = 41400.0
 AGREES = 1e-3  # relative, in SUV: below this a difference of times is rounding
 _CONTRADICTS = 1e-2  # relative, in SUV: above this a header contradicts itself
+_LONGEST_SCAN_S = DAY_S / 2  # 6.5 half-lives of F-18
 
 
 def mean_activity_s(duration_s: float, half_life: float) -> float:
@@ -30,6 +32,32 @@ def mean_activity_s(duration_s: float, half_life: float) -> float:
     """
     x = math.log(2.0) / half_life * duration_s
     return duration_s * math.log(x / -math.expm1(-x)) / x
+
+
+def on_one_day(header: PetHeader, half_life: float) -> tuple[PetHeader, list[str]]:
+    """Beds by the day they were acquired on, where their dates do not tell it.
+
+    Where Acquisition Date is missing, or stays that of the series, the beds after
+    midnight seem to lie almost a day before the others. The second value is what had
+    to be assumed.
+    """
+    acquired = [t.acquired for t in header.timings if t.acquired is not None]
+    if not acquired or half_life >= DATE_CAN_BE_MENDED_BELOW_S:
+        return header, []
+    latest = max(acquired)
+    if (latest - min(acquired)).total_seconds() <= _LONGEST_SCAN_S:
+        return header, []
+    anchor = _same_day(latest, header.series_start, half_life)
+    timings = tuple(
+        replace(timing, acquired=_same_day(timing.acquired, anchor, half_life))
+        if timing.acquired is not None
+        else timing
+        for timing in header.timings
+    )
+    return replace(header, timings=timings), [
+        "Acquisition Times lie more than 12 h apart by their dates: the scan is taken "
+        "to cross midnight"
+    ]
 
 
 def start_reference(header: PetHeader, half_life: float) -> tuple[datetime, list[str]]:
@@ -74,16 +102,16 @@ def start_reference(header: PetHeader, half_life: float) -> tuple[datetime, list
     )
 
 
-def _same_day(private: datetime, public: datetime | None, half_life: float) -> datetime:
-    """A private time on the day of the public ones.
+def _same_day(moment: datetime, other: datetime | None, half_life: float) -> datetime:
+    """A moment on the day that brings it closest to another.
 
     De-identification moves public dates and forgets private ones: in AutoPET the
     private time of Siemens lies exactly a day before the series.
     """
-    if public is None or half_life >= DATE_CAN_BE_MENDED_BELOW_S:
-        return private
-    days = round((public - private).total_seconds() / DAY_S)
-    return private + timedelta(days=days)
+    if other is None or half_life >= DATE_CAN_BE_MENDED_BELOW_S:
+        return moment
+    days = round((other - moment).total_seconds() / DAY_S)
+    return moment + timedelta(days=days)
 
 
 def _reference_by_frames(header: PetHeader, half_life: float) -> list[datetime]:

@@ -37,7 +37,7 @@ class Study:
     lesions
         Lesion mask beside them: a NIfTI file, or a DICOM SEG.
     notes
-        What was assumed, for the card of a model trained on it.
+        What was assumed or is not known.
     """
 
     study_id: str

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from vct.autopet.beside import HeaderIndex
-from vct.autopet.demographics import Demographics, merged, study_key, subject_key
+from vct.autopet.demographics import Source, study_key, subject_key
 from vct.autopet.demographics_table import DemographicsTable
 from vct.autopet.dicom_folder import patient_id, study_uid, subject_of
 from vct.autopet.dicom_study import dicom_study
@@ -125,7 +125,7 @@ class Survey:
     def _reports(self) -> Iterator[StudyReport]:
         """Reports as the layouts give them; the layout that knows most comes first."""
         for folders in self._dicom_studies:
-            known = self._known_in_tables(*_names_of(folders))
+            known = self._in_tables(*_names_of(folders))
             images = {k: v for table in self._tables for k, v in table.images.items()}
             yield dicom_study(folders, known, images)
         for folder, files in self.found.nifti.items():
@@ -170,17 +170,14 @@ class Survey:
             folders |= find_layouts(self._dicom).dicom
         return HeaderIndex(folders)
 
-    def _known(self, subject: str, study: str) -> Demographics:
-        """What tables and headers know of a NIfTI study."""
+    def _known(self, subject: str, study: str) -> list[Source]:
+        """What headers and tables know of a NIfTI study."""
         beside = self._beside.find(subject, study)
-        table = self._known_in_tables(subject, study)
-        sources = [("DICOM", beside), ("table", table)]
-        return merged((name, known) for name, known in sources if known)[0]
+        return [*beside, *self._in_tables(subject, study)]
 
-    def _known_in_tables(self, subject: str, study: str) -> Demographics | None:
+    def _in_tables(self, subject: str, study: str) -> list[Source]:
         found = [(table.name, table.find(subject, study)) for table in self._tables]
-        known = [(name, person) for name, person in found if person is not None]
-        return merged(known)[0] if known else None
+        return [(name, person) for name, person in found if person is not None]
 
 
 def with_voxels(report: StudyReport) -> StudyReport:

@@ -74,6 +74,7 @@ def _context(
         trained_on=card.trained_on,
         software_version=vct.__version__,
         arm=subject.arm,
+        portal_venous=card.protocol.portal_venous,
     )
 
 
@@ -90,6 +91,7 @@ def uid_root(plan: "Plan", subject: "Subject", made_by: Mapping[str, Any]) -> st
             sha256_of_bytes(plan.spec_bytes),
             str(plan.spec.seed),
             plan.card.sha256,
+            "portal-venous" if plan.card.protocol.portal_venous else "no contrast told",
             "header only" if plan.spec.protocol.header_only else "as trained",
             json.dumps(made_by, sort_keys=True),
             json.dumps([_told(subject, name) for name in _WHO]),

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 TITLE = "CT whole body"
+# Most of the CTs that the model learned were enhanced; of one that it draws, no one
+# decides whether it is.
+PORTAL_VENOUS = "SIMULATED, MOSTLY PORTAL-VENOUS"
 
 
 def ct_shared(
@@ -31,6 +34,8 @@ def ct_shared(
         setattr(ds, f"{event}Date", study.start.strftime("%Y%m%d"))
         setattr(ds, f"{event}Time", study.start.strftime("%H%M%S"))
 
+    if study.portal_venous:
+        ds.ContrastBolusAgent = PORTAL_VENOUS
     ds.PatientPosition = "HFS"
     ds.KVP = "120"
     ds.BitsStored = 12

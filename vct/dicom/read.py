@@ -14,9 +14,17 @@ from vct.uptake import bq_ml_per_suv
 from vct.volume import Volume
 
 _SPACING_TOLERANCE = 1e-3  # relative; our own files keep 1e-6
-_SAME = ("SeriesInstanceUID", "Rows", "Columns", "PixelSpacing")
+_SAME = (
+    *("SeriesInstanceUID", "StudyInstanceUID", "PatientID", "FrameOfReferenceUID"),
+    *("Rows", "Columns", "PixelSpacing"),
+)
+_SAME_IN_PET = (
+    *("Units", "DecayCorrection", "CorrectedImage", "PatientWeight"),
+    *("SeriesDate", "SeriesTime", "RadiopharmaceuticalInformationSequence"),
+)
 _NEEDED = (
-    *("Modality", *_SAME, "ImagePositionPatient", "ImageOrientationPatient"),
+    *("Modality", "SeriesInstanceUID", "Rows", "Columns", "PixelSpacing"),
+    *("ImagePositionPatient", "ImageOrientationPatient"),
     *("RescaleSlope", "RescaleIntercept"),
 )
 _NUMBERS = {  # how many there are in an attribute
@@ -30,6 +38,7 @@ _NUMBERS = {  # how many there are in an attribute
     "SliceThickness": 1,
     "ImagesInAcquisition": 1,
 }
+_LOOKED_AT = {*_NEEDED, *_NUMBERS, *_SAME, *_SAME_IN_PET}
 
 
 def read_series(folder: Path | str, modality: Literal["CT", "PT"]) -> Volume:
@@ -49,7 +58,8 @@ def read_series(folder: Path | str, modality: Literal["CT", "PT"]) -> Volume:
     ------
     CohortError
         If a file is truncated or no DICOM, a slice is missing or double, series are
-        mixed, or the PET header does not allow SUV.
+        mixed, slices do not tell the same of patient and SUV, or the PET header does
+        not allow SUV.
     """
     inside = Path(folder) / modality
     path = inside if inside.is_dir() else Path(folder)
@@ -62,7 +72,7 @@ def read_series(folder: Path | str, modality: Literal["CT", "PT"]) -> Volume:
     slices.sort(key=_height_mm)
     grid = _grid(path, slices)
 
-    per_unit = 1.0 if modality == "CT" else _bq_ml_per_suv(path, slices[0])
+    per_unit = 1.0 if modality == "CT" else _bq_ml_per_suv(path, slices)
     voxels = np.empty(grid.shape, np.float32)
     for out, ds in zip(voxels, slices, strict=True):
         slope, intercept = float(ds.RescaleSlope), float(ds.RescaleIntercept)
@@ -75,7 +85,10 @@ def _read(file: Path) -> Dataset:
     try:
         ds = dcmread(file)
         complete = ds.pixel_array.shape == (ds.Rows, ds.Columns)
-        values = {keyword: ds.get(keyword) for keyword in (*_NEEDED, *_NUMBERS)}
+        # Values are converted, and found damaged, when they are looked at.
+        values = {keyword: ds.get(keyword) for keyword in _LOOKED_AT}
+        for injection in ds.get("RadiopharmaceuticalInformationSequence") or ():
+            list(injection.iterall())
     except Exception as error:  # a damaged file raises whatever it likes
         raise CohortError(
             f"{file} is truncated or no DICOM image ({error}). Remove the subject's "
@@ -114,11 +127,12 @@ def _height_mm(ds: Dataset) -> float:
 def _check_same(path: Path, modality: str, slices: list[Dataset]) -> None:
     """All slices are of one series, axial, of the modality asked for."""
     first = slices[0]
+    same = _SAME + (_SAME_IN_PET if modality == "PT" else ())
     for ds in slices:
         name = Path(ds.filename).name
         if ds.Modality != modality:
             raise CohortError(f"{path}: {name} is {ds.Modality}, not {modality}.")
-        for keyword in _SAME:
+        for keyword in same:
             if ds.get(keyword) != first.get(keyword):
                 raise CohortError(
                     f"{path} mixes series: {name} differs from "
@@ -157,12 +171,13 @@ def _grid(path: Path, slices: list[Dataset]) -> Grid:
     return Grid(shape, (dz, dy, dx), (z, y, x))
 
 
-def _bq_ml_per_suv(path: Path, ds: Dataset) -> float:
+def _bq_ml_per_suv(path: Path, slices: list[Dataset]) -> float:
     """Activity concentration of SUV 1 by the QIBA vendor-neutral rules, for BQML."""
+    ds = slices[0]
     try:
         for _ in ds.iterall():
-            pass  # values are converted, and found damaged, when they are looked at
-    except Exception as error:  # as in _read
+            pass  # as in _read
+    except Exception as error:
         raise CohortError(f"{path}: the header is damaged ({error}).") from error
     wanted: dict[str, Any] = {"Units": "BQML", "DecayCorrection": "START"}
     for keyword, value in wanted.items():
@@ -179,7 +194,8 @@ def _bq_ml_per_suv(path: Path, ds: Dataset) -> float:
         drug = ds.RadiopharmaceuticalInformationSequence[0]
         injection = _moment(drug.RadiopharmaceuticalStartDateTime)
         start = _moment(ds.SeriesDate + ds.SeriesTime)
-        return bq_ml_per_suv(
+        acquired = min(_moment(s.AcquisitionDate + s.AcquisitionTime) for s in slices)
+        factor = bq_ml_per_suv(
             weight_kg=float(ds.PatientWeight),
             injected_mbq=float(drug.RadionuclideTotalDose) * 1e-6,
             uptake_min=(start - injection).total_seconds() / 60,
@@ -188,8 +204,15 @@ def _bq_ml_per_suv(path: Path, ds: Dataset) -> float:
     except (AttributeError, IndexError, TypeError, ValueError) as error:
         raise CohortError(
             f"{path}: the header does not allow SUV ({error}). It needs weight, dose, "
-            "half-life, injection and series time."
+            "half-life, injection, series and acquisition time."
         ) from error
+    if start > acquired:
+        raise CohortError(
+            f"{path}: Series Time {start:%H:%M:%S} lies after the first Acquisition "
+            f"Time {acquired:%H:%M:%S}, so it is not the time of decay correction: the "
+            "series was written anew. Read the files that 'vct build' wrote."
+        )
+    return factor
 
 
 def _moment(value: str) -> datetime:

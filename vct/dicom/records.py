@@ -57,6 +57,8 @@ class StudyContext:
         Scanner, beds and ``header_only``, as in the spec.
     trained_on
         Sentence on the model's training data, as in its card.
+    portal_venous
+        Whether the CTs that the model learned were portal-venous by its card.
 
     Raises
     ------
@@ -76,6 +78,7 @@ class StudyContext:
     trained_on: str
     software_version: str
     arm: str
+    portal_venous: bool = False
 
     def __post_init__(self) -> None:
         try:

@@ -25,6 +25,8 @@ from vct.dicom.study import (
 from vct.dicom.uid import StudyUids
 
 TITLE = "Organ segmentation"
+# CID 7150 now has 91723000 for it; this older code is the one of TotalSegmentator's
+# mapping and of the tools that read it.
 _STRUCTURE = Code("123037004", "SCT", "Anatomical Structure")
 _TISSUE = Code("85756007", "SCT", "Tissue")
 _CATEGORY = {
@@ -35,6 +37,7 @@ _CATEGORY = {
     "other_soft_tissue": _TISSUE,
     "bowel_gas": Code("105590001", "SCT", "Substance"),
 }
+_REGION = {"visceral_fat": Code("22943007", "SCT", "Trunk")}
 _SIDE = {"L": Code("7771000", "SCT", "Left"), "R": Code("24028007", "SCT", "Right")}
 
 
@@ -109,6 +112,7 @@ def _description(
 ) -> hd.seg.SegmentDescription:
     """Name, codes and color of one organ."""
     code, meaning = organ.snomed
+    region = _REGION.get(organ.name)
     item = hd.seg.SegmentDescription(
         segment_number=number,
         segment_label=organ.name,
@@ -122,6 +126,7 @@ def _description(
         ),
         tracking_uid=uids.other("segment", organ.name),
         tracking_id=organ.name,
+        anatomic_regions=[region] if region else None,
         display_color=hd.color.CIELabColor.from_rgb(*organ.color),
     )
     if organ.laterality:
