@@ -1,5 +1,7 @@
 """Comparison of a cohort with a reference: verdicts, planted faults, fairness."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from vct.validation.comparison import (
     _deviations,
     compare,
     compare_summary,
+    remarks,
 )
 from vct.validation.comparison_tables import COMPARISONS, read_tables, write_tables
 from vct.validation.people import People
@@ -109,6 +112,67 @@ def test_other_demographics_are_no_fault_when_they_are_weighted(reference):
     assert unfair["difference_percent"] > 5
     assert abs(fair["difference_percent"]) < 0.5 * unfair["difference_percent"]
     assert "weighted to the cohort's sex, age band and BMI band" in fair["note"]
+
+
+def without(people: People, organ: str, lacking: np.ndarray) -> People:
+    """The people, of whom some have no number for an organ's volume."""
+    x = of(people, organ, "volume_ml").copy()
+    x[lacking] = np.nan
+    return with_column(people, organ, "volume_ml", x)
+
+
+def test_organs_that_heavy_people_of_the_reference_lack_are_no_fault(reference):
+    heavy = (reference.who["bmi_kg_m2"] > 28).to_numpy()
+    cut = heavy & (np.random.default_rng(0).random(len(reference)) < 0.9)
+    cohort = people(2, 600)
+    df = compare(cohort, without(reference, "liver", cut), AGAINST, distributions=False)
+    found = row(df, "liver", "volume_ml", "all")
+    whole = row(
+        compare(cohort, reference, AGAINST, distributions=False),
+        "liver", "volume_ml", "all",
+    )  # fmt: skip
+    # Left is what BMI does within its bands, of which the lighter are measured.
+    assert found["difference_percent"] - whole["difference_percent"] < 2.5
+    assert found["verdict"] != "fail"
+
+
+def test_an_organ_that_men_lack_is_compared_in_women_and_says_so(reference):
+    men = (reference.who["sex"] == "M").to_numpy()
+    cohort = people(2, 300)
+    df = compare(cohort, without(reference, "liver", men), AGAINST, distributions=False)
+    found = row(df, "liver", "volume_ml", "all")
+    n_women = int((cohort.who["sex"] == "F").sum())
+    left_out = re.search(
+        r"Left out here: (\d+) more, like whom it has nobody", found["note"]
+    )
+    assert found["n"] == n_women
+    assert left_out
+    assert int(left_out[1]) >= 300 - n_women - 5  # like nobody at all are few
+    assert found["verdict"] != "fail"
+    others = df[df["organ"] != "liver"]
+    assert not others["note"].str.contains("more, like whom").any()
+    assert sum("rows leave out more subjects" in line for line in remarks(df)) == 1
+    assert not any("here" in line for line in remarks(df))
+
+
+def test_an_organ_that_the_cohort_lacks_in_men_is_held_against_women(reference):
+    cohort = people(2, 300)
+    men = (cohort.who["sex"] == "M").to_numpy()
+    df = compare(without(cohort, "liver", men), reference, AGAINST, distributions=False)
+    found = row(df, "liver", "volume_ml", "all")
+    women = row(df, "liver", "volume_ml", "women")
+    assert found["difference_percent"] == pytest.approx(women["difference_percent"])
+    assert found["n_reference"] == women["n_reference"]
+
+
+def test_an_organ_that_nobody_of_the_reference_has_is_shown(reference):
+    everyone = np.ones(len(reference), bool)
+    cohort = people(2, 100)
+    nothing = without(reference, "liver", everyone)
+    df = compare(cohort, nothing, AGAINST, distributions=False)
+    found = row(df, "liver", "volume_ml", "all")
+    assert (found["n_reference"], found["verdict"]) == (0, "info")
+    assert found["n"] == row(df, "liver", "suv_mean", "all")["n"]
 
 
 def test_people_the_reference_has_none_like_are_left_out_and_counted(reference):
