@@ -102,6 +102,60 @@ def test_a_cohort_of_one_height_has_slopes_on_the_rest(reference):
     assert compare_slopes(cohort, reference, AGAINST).empty
 
 
+def age_slopes(cohort: People, reference: People | None) -> pd.DataFrame:
+    told = compare_slopes(cohort, reference, AGAINST)
+    return told[told["on"] == "age_years"]
+
+
+def test_a_reference_without_bmi_is_compared_on_the_rest(reference):
+    """Both sides leave BMI out: a slope with BMI held is another slope."""
+    who = reference.who.assign(bmi_kg_m2=np.nan)
+    cohort = people(6, 900)
+    told = compare_slopes(cohort, People(who, reference.values), AGAINST)
+    assert set(told["on"]) == {"age_years", "height_m"}
+    assert told["p_difference"].notna().all()
+    assert set(told["note"]) == {
+        "On age and height alone: BMI not known of most people."
+    }
+    without = People(cohort.who.assign(bmi_kg_m2=20.0), cohort.values)
+    assert told["slope"].to_numpy() == pytest.approx(
+        compare_slopes(without, None, AGAINST)["slope"].to_numpy()
+    )
+
+
+def test_a_cohort_without_height_is_compared_on_the_rest(reference):
+    cohort = people(6, 900)
+    cohort.who["height_m"] = np.nan
+    told = age_slopes(cohort, reference)
+    assert len(told)
+    assert told["p_difference"].notna().all()
+    assert age_slopes(cohort, None)["note"].str.contains("height not known").all()
+
+
+def test_a_bmi_that_few_know_leaves_the_others_their_age(reference):
+    few = np.arange(len(reference)) % 4 == 0
+    who = reference.who.assign(bmi_kg_m2=reference.who["bmi_kg_m2"].where(few))
+    told = age_slopes(people(6, 400), People(who, reference.values))
+    assert told["n_reference"].groupby(told["sex"]).first().sum() == 900
+    most = reference.who.assign(bmi_kg_m2=reference.who["bmi_kg_m2"].where(~few))
+    told = age_slopes(people(6, 400), People(most, reference.values))
+    assert told["n_reference"].groupby(told["sex"]).first().sum() == (~few).sum()
+    assert (told["note"] == "").all()
+
+
+def test_published_slopes_that_hold_more_are_not_compared_with():
+    cohort = people(6, 200)
+    slopes = {"age_years": (0.0, 0.1, 26), "bmi_kg_m2": (0.0, 0.1, 26)}
+    published = {("liver", "volume_ml", "F"): slopes}
+    livers = "organ == 'liver' and quantity == 'volume_ml' and sex == 'F'"
+    told = compare_slopes(cohort, published, AGAINST).query(livers)
+    assert told["p_difference"].notna().tolist() == [True, True, False]
+    cohort.who["bmi_kg_m2"] = np.nan
+    told = compare_slopes(cohort, published, AGAINST).query(livers)
+    assert told["p_difference"].isna().all()
+    assert told["note"].str.startswith("No slope in the reference. On age").all()
+
+
 def test_other_demographics_are_no_fault_when_they_are_weighted(reference):
     heavy = people(7, 1500)
     chosen = (heavy.who["bmi_kg_m2"] > 27).to_numpy()
