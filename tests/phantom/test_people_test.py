@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -65,6 +66,22 @@ def test_agreements_are_counted_by_kind(found: dict[str, Any]) -> None:
     assert counts["largest_correlations"] == {"agree": 14, "of": 15}
     assert counts["all_correlations"] == {"agree": 19, "of": 20}
     assert counts["held_out_means"]["agree"] == 2
+
+
+def test_chance_levels_stand_beside_the_counts() -> None:
+    people = [Demographics(s, 50.0, 1.7, 25.0) for s in "FM" * 10]
+    values = np.random.default_rng(0).normal(100, 10, (80, 20))
+    drawn = pd.DataFrame(values, columns=[f"volume_ml/{n}" for n in range(20)])
+    counts = {
+        f"{prefix}{name}": {"agree": 1, "of": 2}
+        for prefix in ("", "rendered_") for name in ("means", "sds")
+    }  # fmt: skip
+    people_test.put_chance_beside(counts, people, drawn, 4, 3)
+    assert "expected_share" not in counts["rendered_means"]
+    people_test.put_chance_beside(counts, people, drawn, 4, 1, "rendered_")
+    shares = {name: count["expected_share"] for name, count in counts.items()}
+    assert 0.5 < shares["rendered_means"] < shares["means"] <= 1.0
+    assert 0.5 < shares["rendered_sds"] < shares["sds"] <= 1.0
 
 
 def test_the_table_marks_what_was_moved_and_what_fails(found: dict[str, Any]) -> None:

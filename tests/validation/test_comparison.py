@@ -1,5 +1,7 @@
 """Comparison of a cohort with a reference: verdicts, planted faults, fairness."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from vct.validation.comparison import (
     _deviations,
     compare,
     compare_summary,
+    remarks,
 )
 from vct.validation.comparison_tables import COMPARISONS, read_tables, write_tables
 from vct.validation.people import People
@@ -99,6 +102,60 @@ def test_a_cohort_of_one_height_has_slopes_on_the_rest(reference):
     assert compare_slopes(cohort, reference, AGAINST).empty
 
 
+def age_slopes(cohort: People, reference: People | None) -> pd.DataFrame:
+    told = compare_slopes(cohort, reference, AGAINST)
+    return told[told["on"] == "age_years"]
+
+
+def test_a_reference_without_bmi_is_compared_on_the_rest(reference):
+    """Both sides leave BMI out: a slope with BMI held is another slope."""
+    who = reference.who.assign(bmi_kg_m2=np.nan)
+    cohort = people(6, 900)
+    told = compare_slopes(cohort, People(who, reference.values), AGAINST)
+    assert set(told["on"]) == {"age_years", "height_m"}
+    assert told["p_difference"].notna().all()
+    assert set(told["note"]) == {
+        "On age and height alone: BMI not known of most people."
+    }
+    without = People(cohort.who.assign(bmi_kg_m2=20.0), cohort.values)
+    assert told["slope"].to_numpy() == pytest.approx(
+        compare_slopes(without, None, AGAINST)["slope"].to_numpy()
+    )
+
+
+def test_a_cohort_without_height_is_compared_on_the_rest(reference):
+    cohort = people(6, 900)
+    cohort.who["height_m"] = np.nan
+    told = age_slopes(cohort, reference)
+    assert len(told)
+    assert told["p_difference"].notna().all()
+    assert age_slopes(cohort, None)["note"].str.contains("height not known").all()
+
+
+def test_a_bmi_that_few_know_leaves_the_others_their_age(reference):
+    few = np.arange(len(reference)) % 4 == 0
+    who = reference.who.assign(bmi_kg_m2=reference.who["bmi_kg_m2"].where(few))
+    told = age_slopes(people(6, 400), People(who, reference.values))
+    assert told["n_reference"].groupby(told["sex"]).first().sum() == 900
+    most = reference.who.assign(bmi_kg_m2=reference.who["bmi_kg_m2"].where(~few))
+    told = age_slopes(people(6, 400), People(most, reference.values))
+    assert told["n_reference"].groupby(told["sex"]).first().sum() == (~few).sum()
+    assert (told["note"] == "").all()
+
+
+def test_published_slopes_that_hold_more_are_not_compared_with():
+    cohort = people(6, 200)
+    slopes = {"age_years": (0.0, 0.1, 26), "bmi_kg_m2": (0.0, 0.1, 26)}
+    published = {("liver", "volume_ml", "F"): slopes}
+    livers = "organ == 'liver' and quantity == 'volume_ml' and sex == 'F'"
+    told = compare_slopes(cohort, published, AGAINST).query(livers)
+    assert told["p_difference"].notna().tolist() == [True, True, False]
+    cohort.who["bmi_kg_m2"] = np.nan
+    told = compare_slopes(cohort, published, AGAINST).query(livers)
+    assert told["p_difference"].isna().all()
+    assert told["note"].str.startswith("No slope in the reference. On age").all()
+
+
 def test_other_demographics_are_no_fault_when_they_are_weighted(reference):
     heavy = people(7, 1500)
     chosen = (heavy.who["bmi_kg_m2"] > 27).to_numpy()
@@ -109,6 +166,67 @@ def test_other_demographics_are_no_fault_when_they_are_weighted(reference):
     assert unfair["difference_percent"] > 5
     assert abs(fair["difference_percent"]) < 0.5 * unfair["difference_percent"]
     assert "weighted to the cohort's sex, age band and BMI band" in fair["note"]
+
+
+def without(people: People, organ: str, lacking: np.ndarray) -> People:
+    """The people, of whom some have no number for an organ's volume."""
+    x = of(people, organ, "volume_ml").copy()
+    x[lacking] = np.nan
+    return with_column(people, organ, "volume_ml", x)
+
+
+def test_organs_that_heavy_people_of_the_reference_lack_are_no_fault(reference):
+    heavy = (reference.who["bmi_kg_m2"] > 28).to_numpy()
+    cut = heavy & (np.random.default_rng(0).random(len(reference)) < 0.9)
+    cohort = people(2, 600)
+    df = compare(cohort, without(reference, "liver", cut), AGAINST, distributions=False)
+    found = row(df, "liver", "volume_ml", "all")
+    whole = row(
+        compare(cohort, reference, AGAINST, distributions=False),
+        "liver", "volume_ml", "all",
+    )  # fmt: skip
+    # Left is what BMI does within its bands, of which the lighter are measured.
+    assert found["difference_percent"] - whole["difference_percent"] < 2.5
+    assert found["verdict"] != "fail"
+
+
+def test_an_organ_that_men_lack_is_compared_in_women_and_says_so(reference):
+    men = (reference.who["sex"] == "M").to_numpy()
+    cohort = people(2, 300)
+    df = compare(cohort, without(reference, "liver", men), AGAINST, distributions=False)
+    found = row(df, "liver", "volume_ml", "all")
+    n_women = int((cohort.who["sex"] == "F").sum())
+    left_out = re.search(
+        r"Left out here: (\d+) more, like whom it has nobody", found["note"]
+    )
+    assert found["n"] == n_women
+    assert left_out
+    assert int(left_out[1]) >= 300 - n_women - 5  # like nobody at all are few
+    assert found["verdict"] != "fail"
+    others = df[df["organ"] != "liver"]
+    assert not others["note"].str.contains("more, like whom").any()
+    assert sum("rows leave out more subjects" in line for line in remarks(df)) == 1
+    assert not any("here" in line for line in remarks(df))
+
+
+def test_an_organ_that_the_cohort_lacks_in_men_is_held_against_women(reference):
+    cohort = people(2, 300)
+    men = (cohort.who["sex"] == "M").to_numpy()
+    df = compare(without(cohort, "liver", men), reference, AGAINST, distributions=False)
+    found = row(df, "liver", "volume_ml", "all")
+    women = row(df, "liver", "volume_ml", "women")
+    assert found["difference_percent"] == pytest.approx(women["difference_percent"])
+    assert found["n_reference"] == women["n_reference"]
+
+
+def test_an_organ_that_nobody_of_the_reference_has_is_shown(reference):
+    everyone = np.ones(len(reference), bool)
+    cohort = people(2, 100)
+    nothing = without(reference, "liver", everyone)
+    df = compare(cohort, nothing, AGAINST, distributions=False)
+    found = row(df, "liver", "volume_ml", "all")
+    assert (found["n_reference"], found["verdict"]) == (0, "info")
+    assert found["n"] == row(df, "liver", "suv_mean", "all")["n"]
 
 
 def test_people_the_reference_has_none_like_are_left_out_and_counted(reference):

@@ -11,7 +11,7 @@ from vct.measured import SUV_BIN_EDGES
 from vct.validation.comparison import Against
 from vct.validation.comparison_tables import HISTOGRAMS
 from vct.validation.histograms import overlay, shares_of_reference
-from vct.validation.people import MEASURES, People
+from vct.validation.people import MEASURES, Measure, People
 
 AGAINST = Against("clinic", "own reference")
 
@@ -63,6 +63,20 @@ def test_a_reference_is_weighted_to_the_cohort() -> None:
         (3 * 1 + 9) / 4 + 0.05
     )
     assert set(df["reference"]) == {"clinic"}
+
+
+def test_an_organ_that_some_lack_is_weighted_among_the_others() -> None:
+    """Of two women of the reference one has no liver: the other counts for both."""
+    own = [(name, "liver", at(5.02)) for name in "abcd"]
+    theirs = [("x", "liver", at(1.02)), ("z", "liver", at(9.02))]
+    others = people("FFM")
+    others.values[:] = 1.0
+    others.values[1, MEASURES.index(Measure("liver", "suv_mean"))] = np.nan
+    cohort = people("FFMM")
+    cohort.values[:] = 1.0
+    df = overlay((list("abcd"), cohort, own), (list("xyz"), others, theirs), AGAINST)
+    everyone = df[df["group"] == "all"]
+    assert mean_suv(everyone, "reference_share") == pytest.approx((1 + 9) / 2 + 0.05)
 
 
 def test_an_organ_that_the_reference_lacks_has_no_line() -> None:

@@ -63,6 +63,41 @@ def test_subjects_that_spread_about_nothing_are_not_decided() -> None:
     assert judged(spread).verdict == "inconclusive"
 
 
+@pytest.mark.parametrize("n", [16, 200])
+def test_a_slice_up_or_down_by_turns_fails(n: int) -> None:
+    """The mean is 0 and nobody is far from the others: all lie off their CT."""
+    shifts = shifts_of(n)
+    shifts[::2, 0] += 3.7
+    shifts[1::2, 0] -= 3.7
+    finding = judged(shifts)
+    assert finding.verdict == "fail"
+    assert f"{n} of {n} subjects lie more than 2 mm off" in finding.note
+
+
+def test_a_large_part_off_both_ways_does_not_pass() -> None:
+    """So many that they make the spread, but not most."""
+    shifts = shifts_of(200)
+    shifts[:50, 0] += 3.7
+    shifts[50:100, 0] -= 3.7
+    finding = judged(shifts)
+    assert finding.verdict == "inconclusive"
+    assert "100 of 200 subjects lie more than 2 mm off" in finding.note
+    assert "Far" not in finding.note
+
+
+def test_a_mean_of_few_known_shifts_does_not_pass() -> None:
+    few = np.full((200, 3), np.nan)
+    few[:5] = shifts_of(5)
+    finding = judged(few)
+    assert (finding.verdict, finding.n) == ("inconclusive", 5)
+    assert "Of 195 of 200 subjects no shift is known" in finding.note
+    few[:100] = shifts_of(100)
+    assert judged(few).verdict == "pass"
+    few[:5] += 4.0  # what is known can fail
+    few[5:] = np.nan
+    assert judged(few).verdict == "fail"
+
+
 def test_one_subject_alone_is_not_decided() -> None:
     assert judged(shifts_of(1)).verdict == "inconclusive"
 

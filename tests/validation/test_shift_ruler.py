@@ -11,6 +11,7 @@ def test_shifts_are_named_and_nothing_else(n: int) -> None:
     assert set(rates) == set(SHIFT_FAULTS)
     assert rates["PET shifted by a slice of 4 mm"] == 1
     assert rates["PET shifted by a slice of 2 mm"] == 1
+    assert rates["half of the PETs shifted by a slice of 4 mm up, half down"] == 1
     assert rates["PET of one subject shifted by a slice of 4 mm"] == 1
     assert rates["shifted PET named without a fault"] == 0
 

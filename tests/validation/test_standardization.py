@@ -21,17 +21,19 @@ def of_bmi(people: People, low: float, high: float) -> People:
 
 def test_weights_make_the_reference_as_many_as_are_kept(reference: People) -> None:
     cohort = draw_people(np.random.default_rng(8), 200)
-    keep, weights, note = standardized(cohort, reference, weighted=True)
-    assert weights.sum() == pytest.approx(keep.sum())
-    assert note.startswith("Reference weighted to the cohort's sex, age band and BMI")
+    made = standardized(cohort, reference, weighted=True)
+    assert made.weights.sum(axis=0) == pytest.approx(made.keep.sum(axis=0))
+    assert made.note.startswith(
+        "Reference weighted to the cohort's sex, age band and BMI"
+    )
 
 
 def test_unweighted_all_count_one(reference: People) -> None:
     cohort = draw_people(np.random.default_rng(8), 20)
-    keep, weights, note = standardized(cohort, reference, weighted=False)
-    assert keep.all()
-    assert (weights == 1).all()
-    assert note == "Demographics are not adjusted for."
+    made = standardized(cohort, reference, weighted=False)
+    assert made.keep.all()
+    assert (made.weights == 1).all()
+    assert set(made.notes) == {"Demographics are not adjusted for."}
 
 
 def by_sex(people: People, share_of_men: float, seed: int) -> People:

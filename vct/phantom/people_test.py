@@ -49,6 +49,7 @@ def people_test(data: Path, *, draws: int, rendered: int, seed: int) -> dict[str
         "held_out": agreement.held_out_means(people, measured, seed),
     }
     found["summary"] = summary(found)
+    put_chance_beside(found["summary"], people, drawn_pairs, draws, draws - 1)
     if rendered:
         readings = _readings(people, rendered, seed)
         found |= compare_rendered(people, measured, readings)
@@ -58,6 +59,8 @@ def people_test(data: Path, *, draws: int, rendered: int, seed: int) -> dict[str
             "rendered_sds": _share(moments.sd_agrees),
             "activity_share": _shares(readings, data),
         }
+        read = drawn_pairs[moments.quantity.unique()]
+        put_chance_beside(found["summary"], people, read, draws, rendered, "rendered_")
         scans = data / "hedypet" / "organs.csv"
         found["partial_volumes"] = partial_volumes(people, readings, scans)
     return found
@@ -77,6 +80,20 @@ def summary(found: dict[str, Any]) -> dict[str, Any]:
         "held_out_means": _share(found["held_out"].agrees)
         | {"expected_share": round(agreement.expected_share(), 3)},
     }
+
+
+def put_chance_beside(
+    counts: dict[str, Any],
+    people: Sequence[Demographics],
+    drawn: pd.DataFrame,
+    draws: int,
+    compared: int,
+    prefix: str = "",
+) -> None:
+    """Put beside the shares of means and SDs what chance alone would leave of them."""
+    shares = agreement.shares_by_chance(people, drawn, draws, compared)
+    for name, share in shares.items():
+        counts[prefix + name]["expected_share"] = round(share, 3)
 
 
 def _share(agrees: pd.Series) -> dict[str, Any]:
@@ -214,6 +231,8 @@ def main() -> None:
     parser.add_argument("--plots", type=Path, help="folder for phantom-*.png")
     args = parser.parse_args()
     torch.set_num_threads(1)
+    if args.draws <= max(args.rendered, 1):
+        parser.error("--draws must be above --rendered, and at least 2.")
     found = people_test(
         args.data, draws=args.draws, rendered=args.rendered, seed=args.seed
     )

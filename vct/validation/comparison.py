@@ -39,7 +39,7 @@ from vct.validation.resampling import (
     intervals,
     resampled_moments,
 )
-from vct.validation.standardization import standardized, standardized_within
+from vct.validation.standardization import GAP, standardized, standardized_within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,16 +140,17 @@ def compare(
         if other is None:
             continue
         rng = generator(seed, "comparison", against.name, group.label)
-        keep, weights, note = whole
+        made = whole
         if group.kind == "diagnosis":
-            keep, weights, note = standardized_within(
+            made = standardized_within(
                 cohort, reference, group.mask, other.mask, weighted=weighted
             )
-            if not keep[group.mask].all():
-                note = f"{group.label}: {note}"
-        x = cohort.values[group.mask & keep]
-        inside = other.mask & (weights > 0)
-        y, w = reference.values[inside], weights[inside]
+            if made.left_out:
+                made = made._replace(note=f"{group.label}: {made.note}")
+        ours = group.mask & made.keep.any(axis=1)
+        x = np.where(made.keep[ours], cohort.values[ours], np.nan)
+        inside = other.mask & (made.weights > 0).any(axis=1)
+        y, w = reference.values[inside], made.weights[inside]
         if len(x) < 2 or len(y) < 2:
             continue
         own = weighted_moments(x, np.ones(len(x)))
@@ -159,9 +160,9 @@ def compare(
             *resampled_moments(y, w, rng),
         )
         spread_p = alike_p(_deviations(x, np.ones(len(x))), _deviations(y, w))
-        df = _rows(cohort, group, own, yours, draws, spread_p, against, note)
+        df = _rows(cohort, group, own, yours, draws, spread_p, against, made.notes)
         if distributions and group.kind in _DISTRIBUTIONS_OF:
-            apart = [_apart(a, b, w, rng) for a, b in zip(x.T, y.T, strict=True)]
+            apart = [_apart(*of, rng) for of in zip(x.T, y.T, w.T, strict=True)]
             df[list(_DISTANCES)] = np.array(apart)
         parts.append(df[df["n"] > 0])
     return _judged(parts)
@@ -213,7 +214,7 @@ def _apart(
     x: np.ndarray, y: np.ndarray, weights: np.ndarray, rng: np.random.Generator
 ) -> tuple[float, float, float, float]:
     """Distances of two distributions, of the values that were measured."""
-    present = np.isfinite(y)
+    present = np.isfinite(y) & (weights > 0)
     x, y, w = x[np.isfinite(x)], y[present], weights[present]
     if len(x) < FEWEST or len(y) < FEWEST:
         return (np.nan,) * 4
@@ -237,7 +238,7 @@ def _rows(
     draws: tuple[np.ndarray, ...],
     spread_p: np.ndarray,
     against: Against,
-    note: str,
+    note: str | np.ndarray,
 ) -> "pd.DataFrame":
     import pandas as pd
 
@@ -288,7 +289,7 @@ def _rows(
     few = fewest < FEWEST
     unjudged = few | ~df["quantity"].isin(_JUDGED)
     df.loc[unjudged, ["p_difference", "p_equivalence", "p_spread"]] = np.nan
-    df.loc[few, "note"] = note + TOO_FEW
+    df.loc[few, "note"] += TOO_FEW
     return df
 
 
@@ -299,8 +300,9 @@ def _deviations(values: np.ndarray, weights: np.ndarray) -> Moments:
     ----------
     Brown and Forsythe, J Am Stat Assoc 69 (1974) 364.
     """
-    filled = np.where(np.isfinite(values).any(axis=0), values, 0.0)
-    each = np.broadcast_to(weights[:, None], values.shape)
+    each = np.broadcast_to(weights.reshape(len(weights), -1), values.shape)
+    some = (np.isfinite(values) & (each > 0)).any(axis=0)
+    filled, each = np.where(some, values, 0.0), np.where(some, each, 1.0)
     median = np.nanquantile(filled, 0.5, axis=0, weights=each, method="inverted_cdf")
     return weighted_moments(np.abs(values - median), weights)
 
@@ -338,9 +340,22 @@ def _judged(parts: list["pd.DataFrame"]) -> "pd.DataFrame":
 
 
 def remarks(comparisons: "pd.DataFrame") -> list[str]:
-    """What must be known of a whole comparison: the notes of its rows, each once."""
-    notes = comparisons["note"].str.replace(TOO_FEW, "", regex=False)  # of rows
-    return [note for note in dict.fromkeys(notes) if note]
+    """What must be known of a whole comparison: the notes of its rows, each once.
+
+    What is said of one row only is left out; rows that leave out more subjects than
+    the others are counted.
+    """
+    notes = comparisons["note"].astype(str)
+    general = notes.str.replace(TOO_FEW, "", regex=False).str.replace(
+        GAP, "", regex=True
+    )
+    told = [note for note in dict.fromkeys(general) if note]
+    if gaps := int(notes.str.contains(GAP).sum()):
+        told.append(
+            f"{gaps} rows leave out more subjects, like whom the reference has nobody "
+            "with that organ's number; their notes count them."
+        )
+    return told
 
 
 def _mean_verdicts(df: "pd.DataFrame") -> np.ndarray:

@@ -28,12 +28,14 @@ class Moments:
 
 
 def weighted_moments(values: np.ndarray, weights: np.ndarray) -> Moments:
-    """Moments of the columns of ``values`` (n, c), NaN left out, weights (n,).
+    """Moments of the columns of ``values`` (n, c), NaN left out.
+
+    Weights are of the subjects, (n,), or of every value, (n, c).
 
     The effective number is (Σw)² / Σw² (Kish 1965).
     """
     present = np.isfinite(values)
-    w = np.where(present, weights[:, None], 0.0)
+    w = np.where(present, weights.reshape(len(weights), -1), 0.0)
     total, squares = w.sum(axis=0), (w**2).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         n = total**2 / squares

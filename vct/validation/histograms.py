@@ -1,7 +1,7 @@
 """SUV histograms of organs: cohort and reference side by side, subject by subject.
 
 Shares are means over subjects, so that every subject counts once, however large the
-organ; a reference is weighted as in ``standardization``.
+organ; a reference is weighted as in ``standardization``, by who has the organ's SUV.
 """
 
 from collections import defaultdict
@@ -29,8 +29,8 @@ _KINDS = ("all", "sex")
 
 # Subject, organ, share of its voxels in each bin.
 Shares = Iterable[tuple[str, str, np.ndarray]]
-# Group → subject → weight.
-Weights = Mapping[str, Mapping[str, float]]
+# Group → subject → organ's weight.
+Weights = Mapping[str, Mapping[str, Mapping[str, float]]]
 
 
 def shares_of_cohort(cohort: Cohort) -> Shares:
@@ -72,23 +72,33 @@ def overlay(
     """
     names, who, shares = people
     if others is None:
-        keep = np.ones(len(who), bool)
+        keep = np.ones(who.values.shape)
         return _table(_means(shares, _weights(names, who, keep)), {}, NO_REFERENCE)
     their_names, they, their_shares = others
-    keep, weight, _ = standardized(who, they, weighted=against.standardize)
+    made = standardized(who, they, weighted=against.standardize)
     return _table(
-        _means(shares, _weights(names, who, keep)),
-        _means(their_shares, _weights(their_names, they, weight)),
+        _means(shares, _weights(names, who, made.keep)),
+        _means(their_shares, _weights(their_names, they, made.weights)),
         against.name,
     )
 
 
-def _weights(names: list[str], people: People, weight: np.ndarray) -> Weights:
+def _weights(names: list[str], people: People, weights: np.ndarray) -> Weights:
+    """Of weights of every measure, (n, c), those of mean SUVs, by group."""
+    columns = {
+        measure.organ: column
+        for column, measure in enumerate(people.measures)
+        if measure.quantity == "suv_mean"
+    }
+    of_organs = [
+        {organ: float(row[column]) for organ, column in columns.items()}
+        for row in weights
+    ]
     return {
         group.label: {
-            name: float(w)
-            for name, w, inside in zip(names, weight, group.mask, strict=True)
-            if inside and w > 0
+            name: of_organ
+            for name, of_organ, inside in zip(names, of_organs, group.mask, strict=True)
+            if inside
         }
         for group in groups(people.who)
         if group.kind in _KINDS
@@ -101,7 +111,7 @@ def _means(shares: Shares, weights: Weights) -> dict[tuple[str, str], np.ndarray
     totals: dict[tuple[str, str], float] = defaultdict(float)
     for subject, organ, share in shares:
         for group, members in weights.items():
-            if weight := members.get(subject):
+            if weight := members.get(subject, {}).get(organ):
                 sums[group, organ] = sums[group, organ] + weight * share
                 totals[group, organ] += weight
     return {key: np.asarray(total) / totals[key] for key, total in sums.items()}

@@ -23,18 +23,19 @@ def resampled_moments(
     values
         (n, c).
     weights
-        Of the subjects, (n,).
+        Of the subjects, (n,), or of every value, (n, c).
     """
     n = len(values)
     present = np.isfinite(values)
+    w = np.where(present, weights.reshape(n, -1), 0.0)
     some = present.any(axis=0)
     center = np.nanmean(np.where(some, values, 0.0), axis=0, keepdims=True)
     apart = np.where(present, values - center, 0.0)
-    table = np.hstack([present, apart, apart**2]).astype(np.float64)
+    table = np.hstack([w, w * apart, w * apart**2])
     step = max(1, _CHUNK // max(n, 1))
     sums = np.vstack(
         [
-            (rng.poisson(1.0, (min(step, N_RESAMPLES - first), n)) * weights) @ table
+            rng.poisson(1.0, (min(step, N_RESAMPLES - first), n)) @ table
             for first in range(0, N_RESAMPLES, step)
         ]
     )
@@ -42,8 +43,8 @@ def resampled_moments(
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = first / total
         variance = np.maximum(second / total - mean**2, 0.0)
-        effective = weights.sum() ** 2 / (weights**2).sum()
-        variance *= (effective / (effective - 1)) if effective > 1 else np.nan
+        effective = w.sum(axis=0) ** 2 / (w**2).sum(axis=0)
+        variance *= np.where(effective > 1, effective / (effective - 1), np.nan)
     return mean + center, np.sqrt(variance)
 
 

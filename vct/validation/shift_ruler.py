@@ -36,9 +36,18 @@ def _one(slice_mm: int) -> Plant:
     return plant
 
 
+def _half_each_way(slice_mm: int) -> Plant:
+    def plant(shifts: np.ndarray) -> None:
+        shifts[::2, 0] += SLICE_READ_MM[slice_mm]
+        shifts[1::2, 0] -= SLICE_READ_MM[slice_mm]
+
+    return plant
+
+
 SHIFT_FAULTS: dict[str, Plant] = {
     "PET shifted by a slice of 4 mm": _all(4),
     "PET shifted by a slice of 2 mm": _all(2),
+    "half of the PETs shifted by a slice of 4 mm up, half down": _half_each_way(4),
     "PET of one subject shifted by a slice of 4 mm": _one(4),
     "PET of one subject shifted by a slice of 2 mm": _one(2),
     "shifted PET named without a fault": lambda shifts: None,

@@ -1,6 +1,6 @@
 """How organs follow age, height and BMI: regressions of cohort and reference."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import compress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 REGRESSORS = ("age_years", "bmi_kg_m2", "height_m")
 FEWEST = 20  # subjects below which no slope is told
+FEWEST_KNOWN = 0.5  # share of subjects below which a regressor is not held
+_WORDS = {"age_years": "age", "bmi_kg_m2": "BMI", "height_m": "height"}
 
 
 class Slope(NamedTuple):
@@ -42,7 +44,9 @@ def compare_slopes(
     """Slopes of every volume and mean SUV, by sex, each with the others held.
 
     ``reference`` is people measured one by one, or published slopes by (organ,
-    quantity, sex) and regressor: value, standard error, degrees of freedom.
+    quantity, sex) and regressor: value, standard error, degrees of freedom. Both sides
+    hold the regressors that are known of most people on both; a slope that holds others
+    is another slope.
 
     A difference of slopes is judged over one SD of the regressor in the cohort, as a
     share of the mean: *pass* where two one-sided tests put it within the bound, *fail*
@@ -70,15 +74,27 @@ def compare_slopes(
     return df[list(SLOPES)]
 
 
-def fitted_slopes(values: np.ndarray, who: "pd.DataFrame") -> dict[str, Slope]:
+def known_regressors(values: np.ndarray, who: "pd.DataFrame") -> set[str]:
+    """Regressors known of ``FEWEST_KNOWN`` or more of those who have a value."""
+    known = who.loc[np.isfinite(values), list(REGRESSORS)].notna().mean()
+    return set(known.index[known >= FEWEST_KNOWN])
+
+
+def fitted_slopes(
+    values: np.ndarray, who: "pd.DataFrame", held: Sequence[str] = REGRESSORS
+) -> dict[str, Slope]:
     """Least squares of values (n,) on the regressors that vary; empty below ``FEWEST``.
 
     Errors are robust to spread that changes along a regressor: HC3 of MacKinnon and
     White, J Econometrics 29 (1985) 305.
+
+    Parameters
+    ----------
+    held
+        Of ``REGRESSORS``, what is fitted; people of whom one is unknown are left out.
     """
-    x = who[list(REGRESSORS)].to_numpy(float)
-    known = np.isfinite(values) & np.isfinite(x).all(axis=1)
-    x, y = x[known], values[known]
+    known = _complete(values, who, held)
+    x, y = who.loc[known, list(held)].to_numpy(float), values[known]
     if len(y) < FEWEST:
         return {}
     vary = np.ptp(x, axis=0) > 0
@@ -93,8 +109,15 @@ def fitted_slopes(values: np.ndarray, who: "pd.DataFrame") -> dict[str, Slope]:
     errors = np.sqrt(np.diag(inverse @ (design.T * left**2) @ design @ inverse))
     return {
         name: Slope(float(beta[k]), float(errors[k]), degrees)
-        for k, name in enumerate(compress(REGRESSORS, vary), start=1)
+        for k, name in enumerate(compress(held, vary), start=1)
     }
+
+
+def _complete(
+    values: np.ndarray, who: "pd.DataFrame", held: Sequence[str]
+) -> np.ndarray:
+    """Who has a value and all that is held, bool (n,)."""
+    return np.isfinite(values) & who[list(held)].notna().all(axis=1).to_numpy()
 
 
 def _rows(
@@ -104,12 +127,14 @@ def _rows(
         if measure.quantity == "hu_mean":
             continue
         for sex in SEXES.values():
-            who = (cohort.who["sex"] == sex).to_numpy()
-            x = cohort.values[who, column]
-            own = fitted_slopes(x, cohort.who[who])
-            theirs, n_reference = _theirs(reference, column, measure, sex)
-            for name, slope in own.items():
-                spread = float(cohort.who.loc[who, name].std())
+            x, who = _of_sex(cohort, column, sex)
+            known = known_regressors(x, who)
+            if isinstance(reference, People):
+                known &= known_regressors(*_of_sex(reference, column, sex))
+            held = [name for name in REGRESSORS if name in known]
+            theirs, n_reference = _theirs(reference, column, measure, sex, held)
+            for name, slope in fitted_slopes(x, who, held).items():
+                spread = float(who[name].std())
                 yield {
                     "organ": measure.organ,
                     "quantity": measure.quantity,
@@ -117,7 +142,7 @@ def _rows(
                     "on": name,
                     "reference": against.name,
                     "evidence": against.evidence,
-                    "n": int(np.isfinite(x).sum()),
+                    "n": int(_complete(x, who, held).sum()),
                     "n_reference": n_reference,
                     **_pair(slope, theirs.get(name)),
                     **_difference(
@@ -126,25 +151,48 @@ def _rows(
                         100 * spread / abs(float(np.nanmean(x))),
                         against.bound_percent,
                     ),
-                    "note": "" if theirs else "No slope in the reference.",
+                    "note": _note(held, bool(theirs)),
                 }
 
 
+def _of_sex(people: People, column: int, sex: str) -> tuple[np.ndarray, "pd.DataFrame"]:
+    """Values of a measure (n,), and who has them."""
+    of = (people.who["sex"] == sex).to_numpy()
+    return people.values[of, column], people.who[of]
+
+
+def _note(held: Sequence[str], compared: bool) -> str:
+    """Whether there is a slope to compare with, and what could not be held."""
+    notes = [] if compared else ["No slope in the reference."]
+    unknown = [_WORDS[name] for name in REGRESSORS if name not in held]
+    if unknown:
+        used = " and ".join(_WORDS[name] for name in held)
+        notes.append(
+            f"On {used} alone: {' and '.join(unknown)} not known of most people."
+        )
+    return " ".join(notes)
+
+
 def _theirs(
-    reference: People | Published | None, column: int, measure: Measure, sex: str
+    reference: People | Published | None,
+    column: int,
+    measure: Measure,
+    sex: str,
+    held: Sequence[str],
 ) -> tuple[dict[str, Slope], int]:
-    """Slopes of the reference and the number of its people."""
+    """Slopes of the reference, of what is held, and the number of its people."""
     if reference is None:
         return {}, 0
     if not isinstance(reference, People):
         given = reference.get((measure.organ, measure.quantity, sex), {})
+        if not set(given) <= set(held):
+            given = {}
         slopes = {name: Slope(*slope) for name, slope in given.items()}
         some = next(iter(slopes.values()), None)
         return slopes, some.degrees + len(REGRESSORS) + 1 if some else 0
-    of = (reference.who["sex"] == sex).to_numpy()
-    values = reference.values[of, column]
-    slopes = fitted_slopes(values, reference.who[of])
-    return slopes, int(np.isfinite(values).sum())
+    values, who = _of_sex(reference, column, sex)
+    slopes = fitted_slopes(values, who, held)
+    return slopes, int(_complete(values, who, held).sum())
 
 
 def _pair(own: Slope, other: Slope | None) -> dict[str, float]:
