@@ -18,7 +18,7 @@ from vct.training.config import Optimization, TrainingConfig
 from vct.training.draws import Draws
 from vct.training.optimizer import optimizers_of
 from vct.training.parallel import Place, agree, leave
-from vct.training.resuming import CHECKPOINT, begun_as, samples_a_step
+from vct.training.resuming import CHECKPOINT, Studies, begun_as, samples_a_step
 from vct.training.schedule import RunState, Schedule
 from vct.training.stats import Log, Stats
 from vct.training.stopping import TrainingStopped, stop_request
@@ -59,12 +59,14 @@ def train_loop(
     resume: bool,
     log: Log,
     max_minutes: float | None = None,
+    studies: Studies | None = None,
 ) -> None:
     """Train until the samples or the minutes are used up; export averaged weights.
 
     Writes ``stats.jsonl``, ``checkpoint.pt`` (training state), ``samples-*.png`` and
     ``<stage>.safetensors`` (EMA) under ``out``, which all processes must see. A
     checkpoint that it goes on from is one of this config: see ``changes_since``.
+    ``studies`` are those of patients that it is trained on.
 
     Raises
     ------
@@ -73,7 +75,7 @@ def train_loop(
     TrainingStopped
         If SIGTERM or Ctrl-C came; the checkpoint is then written.
     """
-    run = _Run(task, config, out, place=place)
+    run = _Run(task, config, out, place=place, studies=studies)
     if resume and run.checkpoint.exists():
         run.load()
         log(f"resumed at {run.state.samples} samples, {run.state.minutes:.1f} minutes")
@@ -100,7 +102,13 @@ class _Run:
     """The parts of a run, and what is done with them at every step."""
 
     def __init__(
-        self, task: Task, config: TrainingConfig, out: Path, *, place: Place
+        self,
+        task: Task,
+        config: TrainingConfig,
+        out: Path,
+        *,
+        place: Place,
+        studies: Studies | None,
     ) -> None:
         self.task, self.config, self.out, self.place = task, config, out, place
         self.first = place.rank == 0
@@ -114,6 +122,7 @@ class _Run:
         self.checkpoint = out / CHECKPOINT
         self._sums: Tensor | None = None
         self.samples_a_step = samples_a_step(config, place)
+        self.begun_as = begun_as(config, place, studies)
 
     def start(self, max_minutes: float | None, log: Log) -> None:
         """Start the clock, the log, and the processes' common work."""
@@ -214,7 +223,7 @@ class _Run:
                 "ema_steps": self.ema.steps,
                 "optimizers": [o.state_dict() for o in self.optimizers],
                 "stats": sums,
-                "config": begun_as(self.config, self.place),
+                "config": self.begun_as,
             },
             partial,
         )

@@ -21,7 +21,8 @@ def record_of(cache: PreparedCache) -> dict[str, Any]:
 
     ``subjects_per_slice`` counts the training studies by slice of the fine grid, runs
     of equal counts as [slices, studies]; ``written_slices`` is the longest range [low,
-    high) that enough of them cover.
+    high) that enough of them cover. ``studies`` and ``patients`` stay in the run's
+    folder: who was trained on is no held-out person of it.
     """
     rows = cache.training_rows
     counts = cache.subjects_per_slice()
@@ -37,6 +38,8 @@ def record_of(cache: PreparedCache) -> dict[str, Any]:
         },
         "training_studies": len(rows),
         "training_patients": int(rows["subject_key"].nunique()),
+        "studies": cache.training_studies(),
+        "patients": sorted(set(rows["subject_key"].astype(str))),
         "held_out_studies": len(cache.held_out),
         "height_unknown": int(rows["height_m"].isna().sum()),
         "weight_unknown": int(rows["weight_kg"].isna().sum()),
