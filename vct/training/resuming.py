@@ -21,7 +21,7 @@ from vct.training.parallel import Place
 from vct.training.provenance import RECORD
 
 CHECKPOINT = "checkpoint.pt"
-_STUDIES = "studies"
+SAMPLES, STUDIES = "samples of a step", "studies"
 Studies = Mapping[str, str]  # names and digests, see ``PreparedCache.training_studies``
 _ARCHITECTURES: dict[StageName, type] = {
     "base": BaseArchitecture,
@@ -40,9 +40,8 @@ def begun_as(
     config: TrainingConfig, place: Place, studies: Studies | None = None
 ) -> dict[str, Any]:
     """What a checkpoint says of the run it belongs to; ``studies`` if of patients."""
-    samples = samples_a_step(config, place)
-    told = {**told_apart(config), "samples of a step": samples}
-    return told if studies is None else {**told, _STUDIES: dict(studies)}
+    told = {**told_apart(config), SAMPLES: samples_a_step(config, place)}
+    return told if studies is None else {**told, STUDIES: dict(studies)}
 
 
 def changes_since(
@@ -77,7 +76,7 @@ def changes_since(
             "the same, or name another folder."
         )
     told = list(other.values())
-    if isinstance(config.data, PreparedData) and _STUDIES not in saved["config"]:
+    if isinstance(config.data, PreparedData) and STUDIES not in saved["config"]:
         told.append(
             f"{path} is of an earlier version of vct and does not tell which studies "
             f"it was trained on: {config.data.prepared} must hold what it held then"
@@ -98,7 +97,7 @@ def differences(
     return {
         name: f"{name} was {before.get(name)}, now {now.get(name)}"
         for name in dict.fromkeys([*before, *now])
-        if name != _STUDIES and before.get(name) != now.get(name)
+        if name != STUDIES and before.get(name) != now.get(name)
     }
 
 
@@ -118,19 +117,25 @@ def refuse_other_people(
     if studies is None:
         if (out / RECORD).exists():
             raise SpecError(
-                f"{out / RECORD} says that this folder is of a run on patients, and the "
-                "config names phantoms. Name another folder with -o."
+                f"{out / RECORD} says that this folder is of a run on patients, and "
+                "the config names phantoms. Name another folder with -o."
             )
         return
     assert isinstance(config.data, PreparedData)
-    before = _saved(out).get("config", {}).get(_STUDIES, studies)
+    before = remembered(out).get(STUDIES, studies)
     if before != studies:
         raise SpecError(
             f"{out / CHECKPOINT} was trained on other studies than "
             f"{config.data.prepared} now holds for training: "
-            f"{'; '.join(_apart(before, studies))}. Who was held out may be among them. "
-            "Train on the studies it began with, or name another folder with -o."
+            f"{'; '.join(_apart(before, studies))}. Who was held out may be among "
+            "them. Train on the studies it began with, or name another folder with -o."
         )
+
+
+def remembered(run: Path) -> dict[str, Any]:
+    """``begun_as`` of a run by its checkpoint; empty if none is there, or tells it."""
+    told: dict[str, Any] = _saved(run).get("config", {})
+    return told
 
 
 def _apart(before: Studies, now: Studies) -> list[str]:
