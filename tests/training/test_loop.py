@@ -136,6 +136,31 @@ def test_sigterm_saves_and_ends_with_the_documented_code(
     assert len(losses(out)) == STEPS
 
 
+def test_a_run_that_ends_before_a_line_is_due_writes_one(tmp_path: Path) -> None:
+    config, out = base_config(tmp_path, every=1000), tmp_path / "run"
+    train("base", config, out=out, log=quiet)
+    [line] = lines(out)
+    assert line["samples"] == 2 * STEPS
+    train("base", config, out=out, log=quiet)  # trains nothing
+    assert lines(out) == [line]
+
+
+def test_the_line_of_a_stop_gives_way_to_the_one_that_was_due(tmp_path: Path) -> None:
+    """Stopped after step 6 of lines of 4 steps, and after step 7."""
+    config = base_config(tmp_path, every=4)
+    train("base", config, out=tmp_path / "whole", log=quiet)
+    out = tmp_path / "cut"
+    for samples in (12, 14):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(
+                Schedule, "ended", lambda self, at=samples: self._state.samples >= at
+            )
+            train("base", config, out=out, log=quiet)
+        assert [line["samples"] for line in lines(out)] == [8, samples]
+    train("base", config, out=out, log=quiet)
+    assert lines(out) == lines(tmp_path / "whole")
+
+
 def test_minutes_stop_a_run_of_samples_without_bending_its_rate(
     tmp_path: Path,
 ) -> None:

@@ -229,7 +229,7 @@ def training_of(stage: FinishedStage) -> dict[str, Any]:
     Raises
     ------
     ModelError
-        If the run ended before its first log line.
+        If the run's log holds no line.
     """
     config, patients = stage.config, stage.patients
     data: dict[str, Any]
@@ -284,9 +284,8 @@ def _logged(stage: FinishedStage) -> list[dict[str, Any]]:
     if not lines:
         raise ModelError(
             f"{path} holds no line, so that nothing tells what the run has learned: it "
-            "ended before its first, which is due after "
-            f"{stage.config.reporting.log_every_steps} steps. Train it longer, or set "
-            "reporting.log_every_steps lower and begin it anew with --no-resume."
+            "made no step, or an earlier vct ended it before the first line. Train it "
+            "longer, or begin it anew with --no-resume."
         )
     return [json.loads(line) for line in lines]
 

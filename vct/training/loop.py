@@ -87,6 +87,7 @@ def train_loop(
             if ended or asked or save:
                 run.save()
             if ended or asked:
+                run.report_end()
                 break
             run.step(share)
             run.report()
@@ -121,6 +122,7 @@ class _Run:
         out.mkdir(parents=True, exist_ok=True)
         self.checkpoint = out / CHECKPOINT
         self._sums: Tensor | None = None
+        self.norm: Tensor | None = None  # of the gradient; of a step of this process
         self.samples_a_step = samples_a_step(config, place)
         self.begun_as = begun_as(config, place, studies)
 
@@ -173,11 +175,26 @@ class _Run:
     def report(self) -> None:
         """Log line and picture, each when it is due."""
         how = self.config.reporting
-        if self.state.steps % how.log_every_steps == 0:
-            self.state.minutes = self.schedule.minutes()
-            self.stats.write(self.state, float(self.norm), self.rate)
+        if self._line_due():
+            self._line()
         if self.first and self.schedule.due("pictures", how.pictures_minutes):
             self._picture()
+
+    def report_end(self) -> None:
+        """A line of what was trained since the last one, called after ``save``.
+
+        The checkpoint keeps those sums, so that the next line replaces this one.
+        """
+        if not self._line_due():
+            self._line()
+
+    def _line_due(self) -> bool:
+        return self.state.steps % self.config.reporting.log_every_steps == 0
+
+    def _line(self) -> None:
+        if self.norm is not None:
+            self.state.minutes = self.schedule.minutes()
+            self.stats.write(self.state, float(self.norm), self.rate)
 
     def due_to_save(self) -> bool:
         """Whether the first process's clock says so."""

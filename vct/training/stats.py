@@ -34,6 +34,7 @@ class Stats:
             len(_EDGES) + 1, 2, dtype=torch.float64, device=place.device
         )
         self._since = time.monotonic()
+        self._restored = False
         self._events = None
         self._first = place.rank == 0
         if self._first:
@@ -48,6 +49,9 @@ class Stats:
 
     def write(self, state: RunState, gradient_norm: float, rate: float) -> None:
         """Append a line and forget what it summed; every process calls this.
+
+        A line that was written where the run stopped before, amid what this one sums,
+        gives way to it: the log is that of a run that did not stop.
 
         Raises
         ------
@@ -73,7 +77,10 @@ class Stats:
             },
         }
         if self._first:
+            if self._restored:
+                forget_after(self._path, state.samples - round(count))
             self._tell(line)
+        self._restored = False
         self._sums.zero_()
         self._since = now
 
@@ -116,6 +123,7 @@ class Stats:
 
     def restore(self, sums: Tensor) -> None:
         """Go on from a checkpoint's ``sums``; the first process keeps them for all."""
+        self._restored = True
         if self._first:
             self._sums.copy_(sums)
 
