@@ -14,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from vct.cascade.checkpoint import holds_stage, save_stage
 from vct.diffusion.ema import Ema
+from vct.partial import written_beside
 from vct.training.config import Optimization, TrainingConfig
 from vct.training.draws import Draws
 from vct.training.optimizer import optimizers_of
@@ -128,6 +129,7 @@ class _Run:
 
     def start(self, max_minutes: float | None, log: Log) -> None:
         """Start the clock, the log, and the processes' common work."""
+        self.log = log
         self.schedule = Schedule(self.how, max_minutes, self.state)
         self.stats = Stats(self.out, self.state, self.place, log)
         if self._sums is not None:
@@ -214,8 +216,12 @@ class _Run:
         self._picture()
 
     def _picture(self) -> None:
-        name = f"samples-{self.state.samples:08d}.png"
-        self.task.picture(self.ema.module, self.out / name)
+        path = self.out / f"samples-{self.state.samples:08d}.png"
+        try:
+            self.task.picture(self.ema.module, path)
+        except OSError as error:  # no picture is worth a run
+            path.unlink(missing_ok=True)
+            self.log(f"note: {path} cannot be written ({error.strerror or error})")
 
     def save(self) -> None:
         """Write the checkpoint; every process calls this, the first one writes.
@@ -231,20 +237,17 @@ class _Run:
         self.stats.refuse_ruined([sums, *weights], self.state.samples)
         if not self.first:
             return
-        partial = self.checkpoint.with_suffix(".partial")
-        torch.save(
-            {
-                **vars(self.state),
-                "stage": self.task.stage.state_dict(),
-                "ema": self.ema.module.state_dict(),
-                "ema_steps": self.ema.steps,
-                "optimizers": [o.state_dict() for o in self.optimizers],
-                "stats": sums,
-                "config": self.begun_as,
-            },
-            partial,
-        )
-        partial.rename(self.checkpoint)
+        saved = {
+            **vars(self.state),
+            "stage": self.task.stage.state_dict(),
+            "ema": self.ema.module.state_dict(),
+            "ema_steps": self.ema.steps,
+            "optimizers": [o.state_dict() for o in self.optimizers],
+            "stats": sums,
+            "config": self.begun_as,
+        }
+        with written_beside(self.checkpoint) as partial, partial.open("wb") as stream:
+            torch.save(saved, stream)
 
     def load(self) -> None:
         """Go on where the checkpoint stands."""

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from vct.errors import ModelError
+from vct.partial import written_beside
 from vct.training.people import CONDITIONING_RANGES
 from vct.training.prepared import PreparedCache
 
@@ -100,7 +101,8 @@ def warnings_of(record: dict[str, Any]) -> list[str]:
 def write_record(record: dict[str, Any], run: Path) -> None:
     """Write ``data.json`` into the folder of a run."""
     run.mkdir(parents=True, exist_ok=True)
-    (run / RECORD).write_text(json.dumps(record, indent=1), "utf-8")
+    with written_beside(run / RECORD) as partial:
+        partial.write_text(json.dumps(record, indent=1), "utf-8")
 
 
 def read_record(run: Path) -> dict[str, Any]:

@@ -52,7 +52,8 @@ def train(
         there, says no end, or if the run began with another config or on other
         patients.
     VctError
-        If the folder cannot be written, or the loss is no number.
+        If a folder cannot be read or written, the disk is full, or the loss is no
+        number.
     TrainingStopped
         If SIGTERM or Ctrl-C came; the same call then goes on.
     """
@@ -63,6 +64,7 @@ def train(
 
     import torch
 
+    from vct.training.disk import told_of_disk
     from vct.training.loop import train_loop
     from vct.training.parallel import join
     from vct.training.resuming import changes_since, refuse_other_people
@@ -79,16 +81,17 @@ def train(
     for change in changes_since(out, settings, place, studies) if resume else ():
         said(f"note: {change}")
     refuse_other_people(out, settings, studies)
-    train_loop(
-        _task(settings, patients, out, place, said),
-        settings,
-        out,
-        place=place,
-        resume=resume,
-        log=said,
-        max_minutes=max_minutes,
-        studies=studies,
-    )
+    with told_of_disk(out):
+        train_loop(
+            _task(settings, patients, out, place, said),
+            settings,
+            out,
+            place=place,
+            resume=resume,
+            log=said,
+            max_minutes=max_minutes,
+            studies=studies,
+        )
     return out / f"{stage}.safetensors"
 
 
@@ -139,6 +142,7 @@ def _task(
     """The stage with its data in hand."""
     from vct.training.base import BaseTask
     from vct.training.cache import build_cache
+    from vct.training.disk import told_of_disk
     from vct.training.parallel import wait_for_all
     from vct.training.provenance import record_of, warnings_of, write_record
     from vct.training.segmenter import SegmenterTask
@@ -157,7 +161,9 @@ def _task(
             write_record(record, out)
         return tasks[settings.stage](settings, patients, place.device)
     phantoms = settings.phantoms
-    cache = build_cache(phantoms, device=place.device, share=(place.rank, place.world))
+    share = (place.rank, place.world)
+    with told_of_disk(phantoms.folder):
+        cache = build_cache(phantoms, device=place.device, share=share)
     wait_for_all(place)
     log(f"{len(phantoms.training)} phantoms in {phantoms.folder}")
     if settings.stage == "segmenter":

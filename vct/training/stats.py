@@ -112,6 +112,14 @@ class Stats:
             f"loss {line['loss']:.4f} {line['samples_per_second']:.1f}/s "
             f"{line['peak_memory_mib']} MiB"
         )
+        try:
+            self._show(line)
+        except OSError as error:  # curves are not worth a run
+            self._events = None
+            self._log(f"note: no more TensorBoard files ({error.strerror or error})")
+
+    def _show(self, line: dict[str, Any]) -> None:
+        """The line in TensorBoard."""
         if self._events:
             for name, value in flat(line).items():
                 self._events.add_scalar(name, value, line["samples"])
@@ -166,7 +174,11 @@ def event_writer(out: Path, samples: int, log: Log) -> Any | None:
     except ImportError:
         log("no TensorBoard files: pip install 'vct[tensorboard]' for curves")
         return None
-    return SummaryWriter(str(out / "tensorboard"), purge_step=samples)  # type: ignore[no-untyped-call]
+    try:
+        return SummaryWriter(str(out / "tensorboard"), purge_step=samples)  # type: ignore[no-untyped-call]
+    except OSError as error:
+        log(f"note: no TensorBoard files ({error.strerror or error})")
+        return None
 
 
 def _peak_memory(device: str) -> int:
