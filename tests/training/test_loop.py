@@ -23,9 +23,12 @@ from vct.errors import SpecError, VctError
 from vct.training import cache as cache_module
 from vct.training import train
 from vct.training.base import BaseTask
+from vct.training.cache import build_cache
 from vct.training.calibrate_base import with_innovations
-from vct.training.config import Optimization
+from vct.training.config import Optimization, load_config
 from vct.training.draws import Draws
+from vct.training.loop import _Run
+from vct.training.parallel import Place
 from vct.training.schedule import RunState, Schedule
 from vct.training.stopping import stop_request
 
@@ -108,6 +111,22 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(
     name = "base.safetensors"
     weights = [(tmp_path / run / name).read_bytes() for run in ("cut", "whole")]
     assert weights[0] == weights[1]
+
+
+def test_what_the_optimizer_counts_on_the_cpu_stays_there(tmp_path: Path) -> None:
+    """On a GPU's tensors AdamW would wait for the GPU at every step.
+
+    The device ``meta`` stands for one: what is moved there loses its values.
+    """
+    config, out = base_config(tmp_path), tmp_path / "run"
+    train("base", config, out=out, log=quiet)
+    settings = load_config(config, "base")
+    task = BaseTask(settings, build_cache(settings.phantoms, device="cpu"), "cpu")
+    run = _Run(task, settings, out, place=Place(0, 1, "meta"), studies=None)
+    run.load()
+    for state in run.optimizers[0].state.values():
+        assert state["step"].device.type == "cpu"
+        assert state["step"] == STEPS
 
 
 def test_sigterm_saves_and_ends_with_the_documented_code(

@@ -251,9 +251,8 @@ class _Run:
 
     def load(self) -> None:
         """Go on where the checkpoint stands."""
-        saved = torch.load(
-            self.checkpoint, map_location=self.place.device, weights_only=True
-        )
+        # AdamW counts its steps on the CPU: on a GPU each step would wait for them.
+        saved = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
         for name in vars(self.state):
             setattr(self.state, name, saved[name])
         self.task.stage.load_state_dict(saved["stage"])
