@@ -47,8 +47,8 @@ def mixed(tokens: Tensor, matrix: Tensor) -> Tensor:
     """
     groups = tokens.unflatten(1, (-1, len(matrix)))
     with own_precision(tokens):
-        mixed = torch.einsum("mn,bcnkji->bcmkji", matrix.to(tokens.dtype), groups)
-    return mixed.flatten(1, 2)
+        turned = torch.einsum("mn,bcnkji->bcmkji", matrix.to(tokens.dtype), groups)
+    return turned.flatten(1, 2)
 
 
 class Patchify(nn.Module):

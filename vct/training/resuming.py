@@ -16,6 +16,7 @@ from vct.training.config import (
     StageName,
     TrainingConfig,
     told_apart,
+    unread,
 )
 from vct.training.parallel import Place
 from vct.training.provenance import RECORD
@@ -90,14 +91,15 @@ def differences(
     """Where two runs on the data of ``config`` differ, by name, in words.
 
     ``before`` and ``now`` are of ``begun_as``; what one leaves out had its default.
-    Studies are not compared.
+    Studies are not compared, nor what an earlier vct accepted and did not read.
     """
+    kept = {STUDIES, *unread(config.stage)}
     defaults = _defaults(config)
     before, now = {**defaults, **before}, {**defaults, **now}
     return {
         name: f"{name} was {before.get(name)}, now {now.get(name)}"
         for name in dict.fromkeys([*before, *now])
-        if name != STUDIES and before.get(name) != now.get(name)
+        if name not in kept and before.get(name) != now.get(name)
     }
 
 
