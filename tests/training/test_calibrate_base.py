@@ -121,7 +121,7 @@ def test_it_depends_on_what_scans_cover_only() -> None:
 
 
 def test_what_people_weigh_is_told_by_whole_bodies_only() -> None:
-    for covered, told in ((None, True), (40, False)):
+    for covered, told in ((None, True), (40, False), (72, True)):
         stage = calibrated(
             ignorant(), People(range(20), covered), device="cpu", told=str
         )

@@ -38,7 +38,7 @@ from vct.training.card import (
     superres_sampler,
 )
 from vct.training.config import CONFIGS, StageName, load_config
-from vct.training.publish import publish
+from vct.training.publish import CALIBRATED_ON_HELD_OUT, publish
 from vct.validation.run import reference_kind
 
 CHANGES = Path(__file__).parents[2] / "CHANGELOG.md"
@@ -368,7 +368,8 @@ def test_a_refused_publication_leaves_the_model_that_is_there(
 
 def test_a_stage_without_its_calibration_is_named(other_runs: Path) -> None:
     said: list[str] = []
-    published(other_runs, LICENCE, told=said.append)
+    card = published(other_runs, LICENCE, told=said.append)
+    assert card.training["notes"] == []
     weights = other_runs / "tiny-base" / "base.safetensors"
     assert said == [
         f"note: {weights} is not calibrated: tissues keep less of their spread between "
@@ -376,8 +377,9 @@ def test_a_stage_without_its_calibration_is_named(other_runs: Path) -> None:
     ]
     save_stage(with_innovations(load_base(weights)), weights)
     said.clear()
-    published(other_runs, LICENCE, told=said.append)
+    card = published(other_runs, LICENCE, told=said.append)
     assert said == []
+    assert card.training["notes"] == [CALIBRATED_ON_HELD_OUT]
 
 
 def test_a_run_without_a_line_of_its_log_is_refused(

@@ -2,7 +2,8 @@
 
 The gains of ``vct.cascade.innovations`` are fitted on people whom the network was not
 trained on: phantoms after the config's held-out ones, or a prepared folder's held-out
-studies.
+studies. There are no others: what the model is then compared with on these studies has
+seen them, and the card of a model of patients says so.
 
     python -m vct.training.calibrate_base vct/training/configs/base-8mm.yaml \
         --weights runs/base-8mm/base.safetensors --device cuda
@@ -146,12 +147,15 @@ def calibrated(
 def _with_mass(
     stage: BaseStage, images: Images, factor: int, device: torch.device
 ) -> Innovations:
-    """The stage's innovations, which know by now what people weigh."""
+    """The stage's innovations, which know by now what people weigh.
+
+    A scan of a part of the field tells nothing of that, and is left out.
+    """
     assert stage.innovations is not None
     densities, conditions = [], []
     for index in images.held_out:
         condition, coarse, coverage = _person(images, index, factor, device)
-        if coverage is None:
+        if coverage is None or bool((coverage == 1).all()):
             densities.append(mean_density(coarse))
             conditions.append(condition)
     if densities:

@@ -55,6 +55,10 @@ from vct.training.resuming import CHECKPOINT, SAMPLES, STUDIES, differences, rem
 
 SEGMENTER, SEGMENTER_OF = "segmenter-4mm", "whole-body-4mm"
 FIRST_VERSION = "0.1.0"
+CALIBRATED_ON_HELD_OUT = (
+    "The base stage's calibration was fitted on the held-out studies: agreement with "
+    "them is no evidence from patients whom the model has not seen."
+)
 ELSEWHERE = "; it learned positions in the whole field, not in the model's window"
 
 
@@ -137,7 +141,7 @@ def publish(
             segmenter,
             version=version,
             machine=device_name,
-            notes=notes,
+            notes=[*notes, *_calibrated_on_held_out(base, draft)],
             licence=licence,
         )
         card["name"] = out.name
@@ -178,6 +182,12 @@ def _calibrated(stage: FinishedStage, out: Path) -> bool:
         found = read_architecture(SegmenterArchitecture, out / stage.file)
         return bool(found.error_per_doubt)
     return True
+
+
+def _calibrated_on_held_out(base: FinishedStage, out: Path) -> list[str]:
+    """What a model of patients must say of its calibration."""
+    seen = base.patients is not None and _calibrated(base, out)
+    return [CALIBRATED_ON_HELD_OUT] if seen else []
 
 
 def _uncalibrated(stage: FinishedStage) -> str:
