@@ -6,7 +6,9 @@ from pathlib import Path
 
 from vct.autopet.demographics import (
     Demographics,
+    another_visit,
     from_header,
+    lasting,
     merged,
     study_key,
     subject_key,
@@ -27,13 +29,22 @@ class HeaderIndex:
             self._add(folder, files)
 
     def find(self, subject_id: str, study: str) -> Demographics | None:
-        """What the headers of a study know, or those of the subject's only study."""
+        """What the headers of a study know, or those of the subject's only study.
+
+        Of another visit only sex and height are taken.
+        """
         subject = subject_key(subject_id)
         exact = self._studies.get((subject, study_key(study)))
         if exact is not None:
             return merged(exact)[0]
-        others = [known for (who, _), known in self._studies.items() if who == subject]
-        return merged(others[0])[0] if len(others) == 1 else None
+        others = {
+            key: known for key, known in self._studies.items() if key[0] == subject
+        }
+        if len(others) != 1:
+            return None
+        [((_, visit), known)] = others.items()
+        person = merged(known)[0]
+        return lasting(person) if another_visit(study, visit) else person
 
     def _add(self, folder: Path, files: Iterable[Path]) -> None:
         for path in files:
