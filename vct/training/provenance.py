@@ -46,7 +46,7 @@ def record_of(cache: PreparedCache) -> dict[str, Any]:
         "weight_unknown": int(rows["weight_kg"].isna().sum()),
         "unknown": [name for name in _OPTIONAL if rows[name].isna().all()],
         "conditioning_ranges": {
-            name: _range(rows[name], (0.0, 1.0), assumed)
+            name: _range(rows[name], _ALMOST_ALL, assumed)
             for name, assumed in CONDITIONING_RANGES.items()
         },
         "protocol": _protocol(rows),
@@ -93,6 +93,14 @@ def warnings_of(record: dict[str, Any]) -> list[str]:
             f"mm) are covered by {least} studies or more: what the model draws beyond "
             "them it has hardly seen; data.window_mm can leave them out"
         )
+    for name, (low, high) in record["conditioning_ranges"].items():
+        least, most = CONDITIONING_RANGES[name]
+        if low < least or high > most:
+            lines.append(
+                f"{name} is {low:g} to {high:g} in the training studies, beyond the "
+                f"{least:g} to {most:g} of most adults: look for mistyped values, for "
+                "the card will promise that range"
+            )
     for name in record["unknown"]:
         lines.append(f"{name} is unknown in every study: the model will not follow it")
     return lines
@@ -148,6 +156,7 @@ def _protocol(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 _MIDDLE = (0.025, 0.975)
+_ALMOST_ALL = (0.01, 0.99)  # one mistyped height must not widen what a card promises
 
 
 def _range(
@@ -155,8 +164,9 @@ def _range(
     quantiles: tuple[float, float],
     assumed: tuple[float, float],
 ) -> list[float]:
-    """Quantiles of the known values; ``assumed`` where none is known."""
+    """Quantiles, each one of the known values; ``assumed`` where none is known."""
     known = pd.to_numeric(values, errors="coerce").dropna()
     if known.empty:
         return list(assumed)
-    return [round(float(known.quantile(q)), 3) for q in quantiles]
+    nearest = known.quantile(list(quantiles), interpolation="nearest")
+    return [round(float(value), 3) for value in nearest]
