@@ -126,7 +126,8 @@ class Reporting(_Strict):
     pictures_minutes: float = Field(default=30.0, gt=0)
 
 
-_FINE, _ORGANS = ("superres",), ("segmenter",)
+_FINE: tuple[StageName, ...] = ("superres",)
+_ORGANS: tuple[StageName, ...] = ("segmenter",)
 # Which stages read a key; those not named here are read by all.
 _READ_BY: dict[str, tuple[StageName, ...]] = {
     "p_mean": ("base", *_FINE),
