@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from vct.autopet.demographics import Demographics, believed, merged
+from vct.autopet.beside import HeaderIndex
+from vct.autopet.demographics import (
+    Demographics,
+    believed,
+    merged,
+    study_key,
+    subject_key,
+)
 from vct.autopet.demographics_table import DemographicsTable, is_metadata_table
 from vct.errors import VctError
 
@@ -71,6 +78,35 @@ def test_studies_of_one_subject_keep_their_own_values(tmp_path: Path) -> None:
     unknown = people.find(SUBJECT, "another")
     assert unknown is not None
     assert (unknown.age_years, unknown.sex) == (None, "F")
+
+
+def test_another_visit_tells_sex_and_height_only(tmp_path: Path) -> None:
+    """Four years on, the age is another and the weight may be."""
+    first, second = "01-02-2003-NA-PET-CT-00001", "05-06-2007-NA-PET-CT-00002"
+    people = table(
+        tmp_path,
+        "subject_id,study,age_years,sex,height_m,weight_kg,diagnosis\n"
+        f"{SUBJECT},{first},63,F,1.65,70,LYMPHOMA\n"
+        "other,,50,M,1.80,80,NEGATIVE\n",
+    )
+    assert people.find(SUBJECT, second) == Demographics(sex="F", height_m=1.65)
+    for study in (first, "scan2"):  # the same visit; one that tells no date
+        known = people.find(SUBJECT, study)
+        assert known is not None
+        assert (known.age_years, known.weight_kg) == (63.0, 70.0)
+    of_everything = people.find("other", second)  # told of no study
+    assert of_everything is not None
+    assert of_everything.weight_kg == 80.0
+
+
+def test_so_does_the_header_of_another_visit() -> None:
+    first, second = "01-02-2003-NA-PET-CT-00001", "05-06-2007-NA-PET-CT-00002"
+    index = HeaderIndex({})
+    known = Demographics(63.0, "F", 1.65, 70.0)
+    index._studies[subject_key(SUBJECT), study_key(first)] = [("PT", known)]
+    assert index.find(SUBJECT, first) == known
+    assert index.find(SUBJECT, second) == Demographics(sex="F", height_m=1.65)
+    assert index.find(SUBJECT, "scan2") == known
 
 
 def test_centimeters_and_semicolons(tmp_path: Path) -> None:

@@ -33,3 +33,15 @@ def test_residual_and_encoded_are_inverse() -> None:
     encoded, features = torch.randn(2, 2, 4, 4, 4), torch.randn(2, 7)
     back = template.to_encoded(template.to_residual(encoded, features), features)
     torch.testing.assert_close(back, encoded, atol=1e-5, rtol=1e-5)
+
+
+def test_it_is_the_same_under_autocast() -> None:
+    """Training runs under autocast, sampling does not."""
+    rng = torch.Generator().manual_seed(0)
+    template = Template((2, 2, 2), 2)
+    template.coefficients.copy_(torch.randn(template.coefficients.shape, generator=rng))
+    features = torch.randn(3, 7, generator=rng)
+    with torch.autocast("cpu", torch.bfloat16):
+        mean = template(features)
+    assert mean.dtype == torch.float32
+    assert torch.equal(mean, template(features))

@@ -35,6 +35,18 @@ def test_patches_become_the_volume_again(haar: bool) -> None:
     torch.testing.assert_close(patchify.inverse(patchify(volume)), volume)
 
 
+def test_they_are_the_same_under_autocast() -> None:
+    """Training runs under autocast, sampling does not."""
+    rng = torch.Generator().manual_seed(0)
+    volume, patchify = torch.randn(1, 2, 4, 4, 4, generator=rng), Patchify(2, haar=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        tokens = patchify(volume)
+        back = patchify.inverse(tokens)
+    assert (tokens.dtype, back.dtype) == (torch.float32, torch.float32)
+    assert torch.equal(tokens, patchify(volume))
+    assert torch.equal(back, patchify.inverse(tokens))
+
+
 def test_without_haar_tokens_hold_voxels() -> None:
     volume = torch.randn(1, 2, 4, 4, 4)
     assert torch.equal(Patchify(2, haar=False)(volume), to_tokens(volume, 2))

@@ -18,9 +18,15 @@ from vct.cascade.stage import BaseStage, load_base
 from vct.errors import SpecError
 from vct.grid import Grid, whole_body_grid
 from vct.training.base import load_initial
-from vct.training.calibrate_base import calibrated, unseen
+from vct.training.calibrate_base import (
+    calibrated,
+    refuse_people_of_training,
+    unseen,
+)
 from vct.training.config import PhantomData, PreparedData
 from vct.training.people import Person
+from vct.training.prepared import PreparedCache
+from vct.training.provenance import record_of, write_record
 
 SIGMA = LEVELS[2]
 
@@ -115,7 +121,7 @@ def test_it_depends_on_what_scans_cover_only() -> None:
 
 
 def test_what_people_weigh_is_told_by_whole_bodies_only() -> None:
-    for covered, told in ((None, True), (40, False)):
+    for covered, told in ((None, True), (40, False), (72, True)):
         stage = calibrated(
             ignorant(), People(range(20), covered), device="cpu", told=str
         )
@@ -153,3 +159,22 @@ def test_studies_are_the_held_out_ones(tmp_path: Path) -> None:
     write_prepared(tmp_path / "none", training=3, held_out=0)
     with pytest.raises(SpecError, match="no study is held out"):
         unseen(PreparedData(prepared=tmp_path / "none"), 4, device="cpu")
+
+
+def test_patients_whom_the_run_was_trained_on_are_no_held_out_ones(
+    tmp_path: Path,
+) -> None:
+    first = write_prepared(tmp_path / "first", training=4, held_out=2)
+    # The same six studies, split otherwise.
+    other = write_prepared(tmp_path / "other", training=2, held_out=4)
+    weights, images = (
+        tmp_path / "run" / "base.safetensors",
+        [unseen(PreparedData(prepared=at), 4, device="cpu") for at in (first, other)],
+    )
+    refuse_people_of_training(images[1], weights)  # not recorded
+    assert isinstance(images[0], PreparedCache)
+    write_record(record_of(images[0]), weights.parent)
+    refuse_people_of_training(images[0], weights)
+    words = r"other: 2 of 4 held-out studies are of patients whom .*run was trained on"
+    with pytest.raises(SpecError, match=words + r" \(study-2, study-3 \.\.\.\)"):
+        refuse_people_of_training(images[1], weights)

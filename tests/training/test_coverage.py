@@ -50,7 +50,7 @@ def config(stage: str, folder: Path, **settings: object) -> TrainingConfig:
         data=PreparedData(prepared=folder),
         architecture=ARCHITECTURES[stage],
         optimization={"precision": "fp32", "max_samples": 8},  # type: ignore[arg-type]
-        **{"patch_slices": 24, **settings},  # type: ignore[arg-type]
+        **({"patch_slices": 24} if stage == "superres" else {}) | settings,  # type: ignore[arg-type]
     )
 
 

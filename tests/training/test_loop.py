@@ -23,9 +23,12 @@ from vct.errors import SpecError, VctError
 from vct.training import cache as cache_module
 from vct.training import train
 from vct.training.base import BaseTask
+from vct.training.cache import build_cache
 from vct.training.calibrate_base import with_innovations
-from vct.training.config import Optimization
+from vct.training.config import Optimization, load_config
 from vct.training.draws import Draws
+from vct.training.loop import _Run
+from vct.training.parallel import Place
 from vct.training.schedule import RunState, Schedule
 from vct.training.stopping import stop_request
 
@@ -110,6 +113,22 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(
     assert weights[0] == weights[1]
 
 
+def test_what_the_optimizer_counts_on_the_cpu_stays_there(tmp_path: Path) -> None:
+    """On a GPU's tensors AdamW would wait for the GPU at every step.
+
+    The device ``meta`` stands for one: what is moved there loses its values.
+    """
+    config, out = base_config(tmp_path), tmp_path / "run"
+    train("base", config, out=out, log=quiet)
+    settings = load_config(config, "base")
+    task = BaseTask(settings, build_cache(settings.phantoms, device="cpu"), "cpu")
+    run = _Run(task, settings, out, place=Place(0, 1, "meta"), studies=None)
+    run.load()
+    for state in run.optimizers[0].state.values():
+        assert state["step"].device.type == "cpu"
+        assert state["step"] == STEPS
+
+
 def test_sigterm_saves_and_ends_with_the_documented_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,6 +153,31 @@ def test_sigterm_saves_and_ends_with_the_documented_code(
     assert signal.getsignal(signal.SIGTERM) == before
     train("base", config, out=out, log=quiet)
     assert len(losses(out)) == STEPS
+
+
+def test_a_run_that_ends_before_a_line_is_due_writes_one(tmp_path: Path) -> None:
+    config, out = base_config(tmp_path, every=1000), tmp_path / "run"
+    train("base", config, out=out, log=quiet)
+    [line] = lines(out)
+    assert line["samples"] == 2 * STEPS
+    train("base", config, out=out, log=quiet)  # trains nothing
+    assert lines(out) == [line]
+
+
+def test_the_line_of_a_stop_gives_way_to_the_one_that_was_due(tmp_path: Path) -> None:
+    """Stopped after step 6 of lines of 4 steps, and after step 7."""
+    config = base_config(tmp_path, every=4)
+    train("base", config, out=tmp_path / "whole", log=quiet)
+    out = tmp_path / "cut"
+    for samples in (12, 14):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(
+                Schedule, "ended", lambda self, at=samples: self._state.samples >= at
+            )
+            train("base", config, out=out, log=quiet)
+        assert [line["samples"] for line in lines(out)] == [8, samples]
+    train("base", config, out=out, log=quiet)
+    assert lines(out) == lines(tmp_path / "whole")
 
 
 def test_minutes_stop_a_run_of_samples_without_bending_its_rate(

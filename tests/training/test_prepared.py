@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -15,6 +16,8 @@ from vct.training.coarse import factor_to
 from vct.training.config import PreparedData
 from vct.training.prepared import PreparedCache
 from vct.training.provenance import (
+    _ALMOST_ALL,
+    _range,
     longest,
     read_record,
     record_of,
@@ -84,6 +87,18 @@ def test_the_record_says_who_was_trained_on(tmp_path: Path) -> None:
     assert warning.startswith("only slices 16 to 60 of 72 (z -576 to 128 mm) are cov")
     [warning] = warnings_of(record_of(cache_of(folder)))
     assert warning.startswith("no slice is covered by 100 studies")
+
+
+def test_one_mistyped_height_does_not_widen_what_the_card_promises() -> None:
+    heights = pd.Series([1.17, *np.linspace(1.5, 1.9, 98), 2.29])
+    assert _range(heights, _ALMOST_ALL, (0.0, 1.0)) == [1.5, 1.9]
+
+
+def test_of_few_people_it_is_told_at_the_start(tmp_path: Path) -> None:
+    heights = [1.7, 1.17, 1.6, 1.8, 1.7, 1.7]
+    folder = write_prepared(tmp_path, height_m=heights, bmi_kg_m2=25.0, weight_kg=70.0)
+    [warning] = warnings_of(record_of(cache_of(folder, min_subjects_per_slice=1)))
+    assert warning.startswith("height_m is 1.17 to 1.8 in the training studies, beyond")
 
 
 def test_demographics_that_nobody_told_are_named(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ from vct.training.card import (
     superres_sampler,
 )
 from vct.training.config import CONFIGS, StageName, load_config
-from vct.training.publish import publish
+from vct.training.publish import CALIBRATED_ON_HELD_OUT, publish
 from vct.validation.run import reference_kind
 
 CHANGES = Path(__file__).parents[2] / "CHANGELOG.md"
@@ -91,11 +91,11 @@ def published(runs: Path, licence: str | None, **options: Any) -> ModelCard:
     if "segmenter" in options:
         names["segmenter"] = options.pop("segmenter")
     options.setdefault("segmenter_of", str(runs.parent / "tiny"))
+    options.setdefault("configs", CONFIGS)
     return publish(
         runs,
         names,
         runs.parent / "patients-16mm",
-        configs=CONFIGS,
         device_name="a laptop",
         device="cpu",
         notes=[],
@@ -137,6 +137,9 @@ def test_the_card_says_whom_it_learned_from(model: ModelCard) -> None:
     assert fine["subjects_per_slice"] == [[8, 2], [56, 4], [8, 2]]
     assert fine["written_slices"] == [0, 72]
     assert (coarse["config"], coarse["samples"]) == ("tiny-base", 200)
+    assert fine["base_weights"] == "tiny-base/base.safetensors"
+    assert "initial_weights" not in fine
+    assert "studies" not in fine  # names of patients stay in the run's folder
     assert model.ranges["weight_kg"] == (60.0, 90.0)
 
 
@@ -210,6 +213,67 @@ def test_a_model_of_patients_and_phantoms_names_both(runs: Path) -> None:
 def test_a_model_of_patients_needs_a_licence(runs: Path, model: ModelCard) -> None:
     with pytest.raises(ModelError, match="trained on patients needs --licence"):
         published(runs, None)
+
+
+def test_a_config_that_is_not_the_runs_is_refused(
+    other_runs: Path, tmp_path: Path
+) -> None:
+    """The card would tell the YAML's architecture, noise and data."""
+    configs = tmp_path / "configs"
+    shutil.copytree(CONFIGS, configs)
+    path = configs / "tiny-base.yaml"
+    path.write_text("p_mean: 0.5\n" + path.read_text())
+    words = (
+        r"checkpoint\.pt was trained with another config than .*tiny-base\.yaml: "
+        r"p_mean was 0\.0, now 0\.5\. The card tells"
+    )
+    with pytest.raises(ModelError, match=words):
+        published(other_runs, LICENCE, configs=configs)
+    (other_runs / "tiny-base" / "checkpoint.pt").unlink()
+    published(other_runs, LICENCE, configs=configs)
+
+
+def test_a_run_on_patients_is_not_published_as_one_on_phantoms(
+    other_runs: Path, tmp_path: Path
+) -> None:
+    configs = tmp_path / "configs"
+    shutil.copytree(CONFIGS, configs)
+    path = configs / "tiny-base.yaml"
+    text = path.read_text()
+    phantoms = "{folder: phantoms, subjects: 4, spacing_mm: 16}"
+    path.write_text(re.sub(r"data: \{.*\}", f"data: {phantoms}", text))
+    with pytest.raises(ModelError, match="with another config"):
+        published(other_runs, LICENCE, configs=configs)
+    (other_runs / "tiny-base" / "checkpoint.pt").unlink()
+    with pytest.raises(ModelError, match=r"data\.json says that tiny-base was trained"):
+        published(other_runs, LICENCE, configs=configs)
+
+
+def test_a_record_of_other_patients_is_refused(other_runs: Path) -> None:
+    record = other_runs / "tiny-base" / "data.json"
+    values = json.loads(record.read_text())
+    del values["studies"]["study-1"]
+    record.write_text(json.dumps(values))
+    with pytest.raises(
+        ModelError, match=r"data\.json names other studies than .*point"
+    ):
+        published(other_runs, LICENCE)
+
+
+def test_phantoms_after_patients_are_no_stage_without_patients(
+    runs: Path, model: ModelCard
+) -> None:
+    config = load_config(CONFIGS / "superres-4mm.yaml", "superres")
+
+    def stage_from(weights: Path) -> FinishedStage:
+        begun = config.model_copy(update={"initial_weights": weights})
+        return FinishedStage("superres", begun, runs / "superres-4mm", "")
+
+    for folder in (runs / "tiny-superres", model.folder):
+        with pytest.raises(ModelError, match=r"began with .* was trained on patients"):
+            provenance_of([stage_from(folder / "superres.safetensors")], None)
+    bundled = find_model("whole-body-4mm").folder / "superres.safetensors"
+    assert provenance_of([stage_from(bundled)], None)["trained_on"] == PHANTOMS
 
 
 def test_a_run_that_is_not_there_is_named(runs: Path, tmp_path: Path) -> None:
@@ -304,7 +368,8 @@ def test_a_refused_publication_leaves_the_model_that_is_there(
 
 def test_a_stage_without_its_calibration_is_named(other_runs: Path) -> None:
     said: list[str] = []
-    published(other_runs, LICENCE, told=said.append)
+    card = published(other_runs, LICENCE, told=said.append)
+    assert card.training["notes"] == []
     weights = other_runs / "tiny-base" / "base.safetensors"
     assert said == [
         f"note: {weights} is not calibrated: tissues keep less of their spread between "
@@ -312,16 +377,17 @@ def test_a_stage_without_its_calibration_is_named(other_runs: Path) -> None:
     ]
     save_stage(with_innovations(load_base(weights)), weights)
     said.clear()
-    published(other_runs, LICENCE, told=said.append)
+    card = published(other_runs, LICENCE, told=said.append)
     assert said == []
+    assert card.training["notes"] == [CALIBRATED_ON_HELD_OUT]
 
 
-def test_a_run_that_ended_before_its_first_log_line_is_refused(
+def test_a_run_without_a_line_of_its_log_is_refused(
     other_runs: Path,
 ) -> None:
     log = other_runs / "tiny-superres" / "stats.jsonl"
     words = (
-        r"tiny-superres/stats\.jsonl holds no line, .* due after 10 steps\. Train it"
+        r"tiny-superres/stats\.jsonl holds no line, .* made no step, or .*\. Train it"
     )
     log.write_text("")
     with pytest.raises(ModelError, match=words):

@@ -85,7 +85,7 @@ def test_passed_phantoms_are_others_than_their_originals(config: Path) -> None:
 
 
 def test_without_a_share_no_stage_is_asked(config: Path) -> None:
-    config.write_text(config.read_text().replace("base_pass_share: 0.5", ""))
+    config.write_text(config.read_text().replace("share: 0.5", "share: 0"))
     assert task_of(config).passed == []
 
 

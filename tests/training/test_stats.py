@@ -18,8 +18,9 @@ LOSSES = torch.tensor([1.0, 2.0, 4.0, 0.5])
 
 
 def written(out: Path, state: RunState, said: list[str]) -> dict[str, object]:
-    stats = Stats(out, state, PLACE, said.append)
     # Once whole and once in parts, the second of which another process goes on from.
+    # (Event files of one process and one second are read in no order: two folders.)
+    stats = Stats(out / "first", state, PLACE, said.append)
     stats.add(LOSSES[:1], LEVELS[:1])
     again = Stats(out, state, PLACE, said.append)
     again.restore(stats.sums())

@@ -20,6 +20,7 @@ from vct.training.config import (
     CONFIGS,
     PhantomData,
     PreparedData,
+    StageName,
     find_config,
     load_config,
 )
@@ -200,6 +201,45 @@ def test_muon_is_not_for_the_segmenter(tmp_path: Path) -> None:
         load_config(path, "segmenter")
 
 
+@pytest.mark.parametrize(
+    ("stage", "key", "words"),
+    [
+        ("base", "patch_slices: 24", "patch_slices is read by superres alone; the ba"),
+        ("base", "base_pass_share: 0.5", "read by superres and segmenter alone"),
+        ("superres", "unknown_share: 0.1", "unknown_share is read by base alone; the"),
+        ("superres", "superres_weights: a.b", "superres_weights is read by segmenter"),
+        ("segmenter", "p_mean: 0.5", "p_mean is read by base and superres alone; the"),
+        (
+            "superres",
+            "base_pass_share: 0.5",
+            r"base_pass_share 0\.5 needs base_weights",
+        ),
+        (
+            "segmenter",
+            "base_pass_share: 0.5\nbase_weights: a.b",
+            r"base_pass_share 0\.5 needs superres_weights",
+        ),
+        ("superres", "base_weights: a.b", "base_weights is read where base_pass_share"),
+    ],
+)
+def test_a_key_that_would_not_be_read_is_refused(
+    tmp_path: Path, stage: StageName, key: str, words: str
+) -> None:
+    path = config_file(tmp_path, stage, samples=4, extra=f"{key}\n")
+    with pytest.raises(SpecError, match=rf"{stage}-4\.yaml: .*{words}"):
+        load_config(path, stage)
+
+
+def test_the_segmenter_is_not_compiled(tmp_path: Path) -> None:
+    path = config_file(tmp_path, "segmenter", samples=4)
+    text = path.read_text()
+    path.write_text(text.replace("  batch_size", "  compile: true\n  batch_size"))
+    with pytest.raises(SpecError, match=r"optimization\.compile is for base and sup"):
+        load_config(path, "segmenter")
+    path.write_text(text.replace("  batch_size", "  compile: false\n  batch_size"))
+    load_config(path, "segmenter")
+
+
 def test_patients_have_no_labels_for_a_segmenter(tmp_path: Path) -> None:
     path = tmp_path / "segmenter.yaml"
     path.write_text("stage: segmenter\ndata: {prepared: x}\n")
@@ -218,7 +258,9 @@ def test_a_missing_config_is_named(tmp_path: Path) -> None:
 def test_weights_that_are_not_there_are_named_before_data_are_made(
     name: str, tmp_path: Path
 ) -> None:
-    extra = f"{name}: runs/none.safetensors\nbase_pass_share: 0.5\n"
+    extra = f"{name}: runs/none.safetensors\n"
+    if name == "base_weights":
+        extra += "base_pass_share: 0.5\n"
     config = config_file(tmp_path, "superres", samples=4, extra=extra)
     words = rf"{name}: runs/none\.safetensors is missing\. Train that stage first"
     with pytest.raises(SpecError, match=words):

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from vct.autopet.demographics import (
     Source,
+    another_visit,
     from_header,
+    lasting,
     study_key,
     subject_key,
 )
@@ -28,14 +30,22 @@ class HeaderIndex:
     def find(self, subject_id: str, study: str) -> list[Source]:
         """What the headers of a study know, or those of the subject's only study.
 
-        The most trusted first; none if there are no such headers.
+        The most trusted first; none if there are no such headers. Of another visit
+        only sex and height are taken.
         """
         subject = subject_key(subject_id)
         exact = self._studies.get((subject, study_key(study)))
         if exact is not None:
             return exact
-        others = [known for (who, _), known in self._studies.items() if who == subject]
-        return others[0] if len(others) == 1 else []
+        others = {
+            key: known for key, known in self._studies.items() if key[0] == subject
+        }
+        if len(others) != 1:
+            return []
+        [((_, visit), known)] = others.items()
+        if not another_visit(study, visit):
+            return known
+        return [(source, lasting(person)) for source, person in known]
 
     def _add(self, folder: Path, files: Iterable[Path]) -> None:
         for path in files:

@@ -26,6 +26,7 @@ _YEARS = {"Y": 1.0, "": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
 _AGE_APART_YEARS = 1.5
 _SUBJECT_PREFIX = re.compile(r"^(petct|fdg|psma)_", re.IGNORECASE)
 _STUDY = re.compile(r"(\d{2}-\d{2}-\d{4})-.*-(\d{5})$")
+_KEY = re.compile(r"\d{2}-\d{2}-\d{4}-\d{5}")
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,27 @@ def study_key(name: str) -> str:
     """
     match = _STUDY.search(name.strip())
     return f"{match[1]}-{match[2]}" if match else name.strip()
+
+
+def another_visit(name: str, other: str) -> bool:
+    """Whether two study folders are of different visits, by the dates in their names.
+
+    Names without a date do not tell.
+
+    Examples
+    --------
+    >>> another_visit("03-23-2003-NA-PET-CT-10445", "03-23-2004-NA-PET-CT-20001")
+    True
+    >>> another_visit("03-23-2003-NA-PET-CT-10445", "scan2")
+    False
+    """
+    keys = [study_key(each) for each in (name, other)]
+    return all(map(_KEY.fullmatch, keys)) and keys[0] != keys[1]
+
+
+def lasting(person: Demographics) -> Demographics:
+    """What is known of a person at every visit: sex and height."""
+    return Demographics(sex=person.sex, height_m=person.height_m)
 
 
 def _disagree(name: str, one: Any, other: Any) -> bool:

@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 from vct.autopet.demographics import (
     Demographics,
     age_years,
+    another_visit,
     believed,
+    lasting,
     sex_code,
     study_key,
     subject_key,
@@ -69,14 +71,18 @@ class DemographicsTable:
     def find(self, subject_id: str, study: str | None = None) -> Demographics | None:
         """What the table knows of a subject, at a study where it tells studies apart.
 
-        A value that differs between studies is left out if the study is not found.
+        A value that differs between studies is left out if the study is not found. Of
+        another visit only sex and height are taken.
         """
         rows = self._rows.get(subject_key(subject_id))
         if rows is None:
             return None
         wanted = study_key(study) if study else None
         same = [person for key, person in rows if key is not None and key == wanted]
-        people = same or [person for _, person in rows]
+        people = same or [
+            lasting(person) if study and key and another_visit(study, key) else person
+            for key, person in rows
+        ]
         return Demographics(
             **{
                 each.name: _only({getattr(person, each.name) for person in people})

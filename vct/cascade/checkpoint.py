@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_type_hints
 import torch
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from vct.errors import ModelError
@@ -49,7 +49,13 @@ def _of_kind(kind: Any, key: str, value: Any) -> Any:
 
 
 def save_stage(stage: nn.Module, path: Path) -> None:
-    """Write weights as bf16 (few numbers stay float32) with their architecture."""
+    """Write weights as bf16 (few numbers stay float32) with their architecture.
+
+    Raises
+    ------
+    OSError
+        If the disk is full or not writable; what was there stays.
+    """
     tensors = {}
     for name, value in stage.state_dict().items():
         keep = value.numel() <= 16
@@ -57,8 +63,10 @@ def save_stage(stage: nn.Module, path: Path) -> None:
         tensors[name] = value.detach().to("cpu", dtype).contiguous()
     path.parent.mkdir(parents=True, exist_ok=True)
     architecture = asdict(stage.architecture)  # type: ignore[call-overload, arg-type]
+    told = {"architecture": json.dumps(architecture)}
     with written_beside(path) as partial:
-        save_file(tensors, partial, metadata={"architecture": json.dumps(architecture)})
+        # Not save_file: its error on a full disk is no OSError.
+        partial.write_bytes(save(tensors, told))
 
 
 def holds_stage(path: Path, stage: nn.Module) -> bool:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from vct.cascade.condition import TEMPLATE_FEATURES
 from vct.cascade.resample import upsample
+from vct.diffusion.own_precision import own_precision
 
 _AIR = -1.0  # encoded, CT and PET
 
@@ -32,8 +33,12 @@ class Template(nn.Module):
         self.residual_sd: Tensor
 
     def forward(self, features: Tensor) -> Tensor:
-        """Conditional mean, (b, features) → (b, 2, k, j, i) on the base grid."""
-        mean = torch.einsum("bf,fckji->bckji", features, self.coefficients.float())
+        """Conditional mean, (b, features) → (b, 2, k, j, i) on the base grid.
+
+        Float32 also under autocast: training sees what sampling sees.
+        """
+        with own_precision(features):
+            mean = torch.einsum("bf,fckji->bckji", features, self.coefficients.float())
         return upsample(mean, self.factor)
 
     def to_residual(self, encoded: Tensor, features: Tensor) -> Tensor:

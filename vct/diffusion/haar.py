@@ -9,6 +9,7 @@ where they start and how the optimizer moves differ.
 import torch
 from torch import Tensor, nn
 
+from vct.diffusion.own_precision import own_precision
 from vct.diffusion.tokens import from_tokens, to_tokens
 from vct.diffusion.unet import TokenUNet
 
@@ -40,11 +41,14 @@ def haar_matrix(patch: int) -> Tensor:
 
 
 def mixed(tokens: Tensor, matrix: Tensor) -> Tensor:
-    """Apply ``matrix`` (n, n) to each group of n channels, (b, c·n, k, j, i)."""
+    """Apply ``matrix`` (n, n) to each group of n channels, (b, c·n, k, j, i).
+
+    In the tokens' own precision, also where autocast would lower it.
+    """
     groups = tokens.unflatten(1, (-1, len(matrix)))
-    return torch.einsum("mn,bcnkji->bcmkji", matrix.to(tokens.dtype), groups).flatten(
-        1, 2
-    )
+    with own_precision(tokens):
+        turned = torch.einsum("mn,bcnkji->bcmkji", matrix.to(tokens.dtype), groups)
+    return turned.flatten(1, 2)
 
 
 class Patchify(nn.Module):

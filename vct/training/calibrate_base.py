@@ -2,7 +2,8 @@
 
 The gains of ``vct.cascade.innovations`` are fitted on people whom the network was not
 trained on: phantoms after the config's held-out ones, or a prepared folder's held-out
-studies.
+studies. There are no others: what the model is then compared with on these studies has
+seen them, and the card of a model of patients says so.
 
     python -m vct.training.calibrate_base vct/training/configs/base-8mm.yaml \
         --weights runs/base-8mm/base.safetensors --device cuda
@@ -41,6 +42,7 @@ from vct.training.coarse import factor_to
 from vct.training.command_line import told_in_one_line
 from vct.training.config import PhantomData, PreparedData, load_config
 from vct.training.prepared import PreparedCache
+from vct.training.provenance import RECORD, read_record
 
 PHANTOMS = 160
 
@@ -65,6 +67,33 @@ def unseen(data: PhantomData | PreparedData, phantoms: int, *, device: str) -> I
         update={"subjects": data.subjects + data.held_out, "held_out": phantoms}
     )
     return build_cache(after, device=device, held_out_only=True)
+
+
+def refuse_people_of_training(images: Images, weights: Path) -> None:
+    """Refuse held-out patients whom the run of ``weights`` was trained on.
+
+    Whom it was trained on stands in the ``data.json`` beside them; what an earlier
+    version of vct wrote does not tell.
+
+    Raises
+    ------
+    SpecError
+        With their names.
+    """
+    run = weights.parent
+    if not isinstance(images, PreparedCache) or not (run / RECORD).is_file():
+        return
+    seen = set(read_record(run).get("patients", ()))
+    rows = images.held_out_rows
+    known = rows[rows["subject_key"].astype(str).isin(seen)]
+    if known.empty:
+        return
+    names = ", ".join(known["name"].astype(str).head(3))
+    raise SpecError(
+        f"{images.data.prepared}: {len(known)} of {len(rows)} held-out studies are of "
+        f"patients whom {run} was trained on ({names} ...). Calibrate on the folder "
+        "that it was trained on."
+    )
 
 
 def with_innovations(stage: BaseStage) -> BaseStage:
@@ -118,12 +147,15 @@ def calibrated(
 def _with_mass(
     stage: BaseStage, images: Images, factor: int, device: torch.device
 ) -> Innovations:
-    """The stage's innovations, which know by now what people weigh."""
+    """The stage's innovations, which know by now what people weigh.
+
+    A scan of a part of the field tells nothing of that, and is left out.
+    """
     assert stage.innovations is not None
     densities, conditions = [], []
     for index in images.held_out:
         condition, coarse, coverage = _person(images, index, factor, device)
-        if coverage is None:
+        if coverage is None or bool((coverage == 1).all()):
             densities.append(mean_density(coarse))
             conditions.append(condition)
     if densities:
@@ -189,6 +221,7 @@ def main() -> None:
     args = parser.parse_args()
     config = load_config(args.config, "base", data=args.data)
     images = unseen(config.data, args.phantoms, device=args.device)
+    refuse_people_of_training(images, args.weights)
     stage = calibrated(load_base(args.weights), images, device=args.device)
     save_stage(stage, args.weights)
 

@@ -12,12 +12,12 @@ from vct.cascade.architecture import SuperResolutionArchitecture
 from vct.cascade.stage import load_superres
 from vct.errors import ModelError
 from vct.grid import Grid, whole_body_grid
-from vct.models import CARD_NAME
+from vct.models import CARD_NAME, load_card
 from vct.provenance import sha256_of_file
 from vct.training.base import SIGMA_MAX
 from vct.training.config import PhantomData, PreparedData, StageName, TrainingConfig
 from vct.training.people import CONDITIONING_RANGES
-from vct.training.provenance import read_record, sentence_of
+from vct.training.provenance import RECORD, read_record, sentence_of
 
 PHANTOMS = (
     "Digital phantoms: computer-drawn anatomy whose organ volumes and uptake follow "
@@ -58,6 +58,17 @@ class FinishedStage:
         """Whom it was trained on, if on prepared studies."""
         prepared = isinstance(self.config.data, PreparedData)
         return read_record(self.run) if prepared else None
+
+    @property
+    def began_on_patients(self) -> bool:
+        """Whether its initial weights are of a run, or of a model, on patients."""
+        weights = self.config.initial_weights
+        if weights is None:
+            return False
+        if not (weights.parent / CARD_NAME).is_file():
+            return (weights.parent / RECORD).exists()
+        training = load_card(weights.parent).training.get(self.name, {})
+        return "training_studies" in training
 
 
 def card_of(
@@ -185,8 +196,17 @@ def provenance_of(stages: list[FinishedStage], licence: str | None) -> dict[str,
     Raises
     ------
     ModelError
-        If a model of patients has no licence.
+        If a model of patients has no licence, or a stage trained on phantoms began
+        with weights of patients.
     """
+    for stage in stages:
+        if stage.patients is None and stage.began_on_patients:
+            raise ModelError(
+                f"{stage.run} was trained on phantoms, but began with "
+                f"{stage.config.initial_weights}, which was trained on patients: its "
+                "card cannot say that no patient image was used. Train it from other "
+                "weights, or on patients."
+            )
     records = [stage.patients for stage in stages]
     told = [sentence_of(r) if r is not None else PHANTOMS for r in records]
     if all(record is None for record in records):
@@ -209,7 +229,7 @@ def training_of(stage: FinishedStage) -> dict[str, Any]:
     Raises
     ------
     ModelError
-        If the run ended before its first log line.
+        If the run's log holds no line.
     """
     config, patients = stage.config, stage.patients
     data: dict[str, Any]
@@ -233,10 +253,27 @@ def training_of(stage: FinishedStage) -> dict[str, Any]:
     return {
         "config": stage.run.name,
         **data,
+        **_weights_used(config),
         **{key: last[key] for key in reached},
         "curve": learning_curve(logged),
         "architecture": config.architecture,
         "optimization": config.optimization.model_dump(exclude_none=True),
+    }
+
+
+def _weights_used(config: TrainingConfig) -> dict[str, str]:
+    """Weights that a training began with or passed its images through.
+
+    Named by file and folder alone: where that lies is nobody else's concern.
+    """
+    used = {"initial_weights": config.initial_weights}
+    if config.base_pass_share:
+        used["base_weights"] = config.base_weights
+        used["superres_weights"] = config.superres_weights
+    return {
+        name: f"{path.absolute().parent.name}/{path.name}"
+        for name, path in used.items()
+        if path is not None
     }
 
 
@@ -247,9 +284,8 @@ def _logged(stage: FinishedStage) -> list[dict[str, Any]]:
     if not lines:
         raise ModelError(
             f"{path} holds no line, so that nothing tells what the run has learned: it "
-            "ended before its first, which is due after "
-            f"{stage.config.reporting.log_every_steps} steps. Train it longer, or set "
-            "reporting.log_every_steps lower and begin it anew with --no-resume."
+            "made no step, or an earlier vct ended it before the first line. Train it "
+            "longer, or begin it anew with --no-resume."
         )
     return [json.loads(line) for line in lines]
 

@@ -126,6 +126,29 @@ class Reporting(_Strict):
     pictures_minutes: float = Field(default=30.0, gt=0)
 
 
+_FINE: tuple[StageName, ...] = ("superres",)
+_ORGANS: tuple[StageName, ...] = ("segmenter",)
+# Which stages read a key; those not named here are read by all.
+_READ_BY: dict[str, tuple[StageName, ...]] = {
+    "p_mean": ("base", *_FINE),
+    "p_std": ("base", *_FINE),
+    "unknown_share": ("base",),
+    "augmentation_max": _FINE,
+    "patch_slices": _FINE,
+    "patch_window": _FINE,
+    "base_weights": (*_FINE, *_ORGANS),
+    "base_pass_share": (*_FINE, *_ORGANS),
+    "superres_weights": _ORGANS,
+    "base_pass_phantoms": _ORGANS,
+    "loss_share": _ORGANS,
+}
+
+
+def unread(stage: StageName) -> set[str]:
+    """Keys of a config that a stage does not read."""
+    return {name for name, stages in _READ_BY.items() if stage not in stages}
+
+
 class TrainingConfig(_Strict):
     """One stage's training: data, architecture, optimization, noise."""
 
@@ -154,6 +177,38 @@ class TrainingConfig(_Strict):
                 "optimization.optimizer muon tells first and last layers of the base "
                 "and superres stages from inner ones; train the segmenter with adamw"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _every_key_is_read(self) -> "TrainingConfig":
+        said = self.model_fields_set
+        for name in sorted(said & unread(self.stage)):
+            raise ValueError(
+                f"{name} is read by {' and '.join(_READ_BY[name])} alone; the "
+                f"{self.stage} has no use for it: leave it out"
+            )
+        if self.stage == "segmenter" and self.optimization.compile:
+            raise ValueError(
+                "optimization.compile is for base and superres alone; the segmenter "
+                "is not compiled: leave it out"
+            )
+        weights = [
+            name
+            for name in ("base_weights", "superres_weights")
+            if name not in unread(self.stage)
+        ]
+        for name in weights:
+            there = getattr(self, name) is not None
+            if self.base_pass_share and not there:
+                raise ValueError(
+                    f"base_pass_share {self.base_pass_share:g} needs {name}: the "
+                    "weights that images are passed through"
+                )
+            if there and "base_pass_share" not in said:
+                raise ValueError(
+                    f"{name} is read where base_pass_share says how many images pass "
+                    "through it: name one, or leave it out"
+                )
         return self
 
     @property
@@ -247,16 +302,20 @@ def load_config(
     except YAMLError as error:
         raise SpecError(f"{path}: not YAML: {error}") from None
     except ValidationError as error:
-        lines = [
-            f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}"
-            for e in error.errors()
-        ]
-        raise SpecError("\n".join(lines)) from None
+        words = "\n".join(f"{path}: {_told(each)}" for each in error.errors())
+        raise SpecError(words) from None
     if config.stage != stage:
         raise SpecError(
             f"{path}: trains stage {config.stage!r}, but {stage!r} was asked for"
         )
     return config
+
+
+def _told(error: Any) -> str:
+    """One of pydantic's errors: where, if it is of one key, and what."""
+    where = ".".join(map(str, error["loc"]))
+    what = error["msg"].removeprefix("Value error, ")
+    return f"{where}: {what}" if where else what
 
 
 def _elsewhere(values: Any, folder: Path) -> Any:

@@ -14,11 +14,12 @@ from torch.nn.parallel import DistributedDataParallel
 
 from vct.cascade.checkpoint import holds_stage, save_stage
 from vct.diffusion.ema import Ema
+from vct.partial import written_beside
 from vct.training.config import Optimization, TrainingConfig
 from vct.training.draws import Draws
 from vct.training.optimizer import optimizers_of
 from vct.training.parallel import Place, agree, leave
-from vct.training.resuming import CHECKPOINT, begun_as, samples_a_step
+from vct.training.resuming import CHECKPOINT, Studies, begun_as, samples_a_step
 from vct.training.schedule import RunState, Schedule
 from vct.training.stats import Log, Stats
 from vct.training.stopping import TrainingStopped, stop_request
@@ -59,12 +60,14 @@ def train_loop(
     resume: bool,
     log: Log,
     max_minutes: float | None = None,
+    studies: Studies | None = None,
 ) -> None:
     """Train until the samples or the minutes are used up; export averaged weights.
 
     Writes ``stats.jsonl``, ``checkpoint.pt`` (training state), ``samples-*.png`` and
     ``<stage>.safetensors`` (EMA) under ``out``, which all processes must see. A
     checkpoint that it goes on from is one of this config: see ``changes_since``.
+    ``studies`` are those of patients that it is trained on.
 
     Raises
     ------
@@ -73,7 +76,7 @@ def train_loop(
     TrainingStopped
         If SIGTERM or Ctrl-C came; the checkpoint is then written.
     """
-    run = _Run(task, config, out, place=place)
+    run = _Run(task, config, out, place=place, studies=studies)
     if resume and run.checkpoint.exists():
         run.load()
         log(f"resumed at {run.state.samples} samples, {run.state.minutes:.1f} minutes")
@@ -85,6 +88,7 @@ def train_loop(
             if ended or asked or save:
                 run.save()
             if ended or asked:
+                run.report_end()
                 break
             run.step(share)
             run.report()
@@ -100,7 +104,13 @@ class _Run:
     """The parts of a run, and what is done with them at every step."""
 
     def __init__(
-        self, task: Task, config: TrainingConfig, out: Path, *, place: Place
+        self,
+        task: Task,
+        config: TrainingConfig,
+        out: Path,
+        *,
+        place: Place,
+        studies: Studies | None,
     ) -> None:
         self.task, self.config, self.out, self.place = task, config, out, place
         self.first = place.rank == 0
@@ -113,10 +123,13 @@ class _Run:
         out.mkdir(parents=True, exist_ok=True)
         self.checkpoint = out / CHECKPOINT
         self._sums: Tensor | None = None
+        self.norm: Tensor | None = None  # of the gradient; of a step of this process
         self.samples_a_step = samples_a_step(config, place)
+        self.begun_as = begun_as(config, place, studies)
 
     def start(self, max_minutes: float | None, log: Log) -> None:
         """Start the clock, the log, and the processes' common work."""
+        self.log = log
         self.schedule = Schedule(self.how, max_minutes, self.state)
         self.stats = Stats(self.out, self.state, self.place, log)
         if self._sums is not None:
@@ -164,11 +177,26 @@ class _Run:
     def report(self) -> None:
         """Log line and picture, each when it is due."""
         how = self.config.reporting
-        if self.state.steps % how.log_every_steps == 0:
-            self.state.minutes = self.schedule.minutes()
-            self.stats.write(self.state, float(self.norm), self.rate)
+        if self._line_due():
+            self._line()
         if self.first and self.schedule.due("pictures", how.pictures_minutes):
             self._picture()
+
+    def report_end(self) -> None:
+        """A line of what was trained since the last one, called after ``save``.
+
+        The checkpoint keeps those sums, so that the next line replaces this one.
+        """
+        if not self._line_due():
+            self._line()
+
+    def _line_due(self) -> bool:
+        return self.state.steps % self.config.reporting.log_every_steps == 0
+
+    def _line(self) -> None:
+        if self.norm is not None:
+            self.state.minutes = self.schedule.minutes()
+            self.stats.write(self.state, float(self.norm), self.rate)
 
     def due_to_save(self) -> bool:
         """Whether the first process's clock says so."""
@@ -188,8 +216,12 @@ class _Run:
         self._picture()
 
     def _picture(self) -> None:
-        name = f"samples-{self.state.samples:08d}.png"
-        self.task.picture(self.ema.module, self.out / name)
+        path = self.out / f"samples-{self.state.samples:08d}.png"
+        try:
+            self.task.picture(self.ema.module, path)
+        except OSError as error:  # no picture is worth a run
+            path.unlink(missing_ok=True)
+            self.log(f"note: {path} cannot be written ({error.strerror or error})")
 
     def save(self) -> None:
         """Write the checkpoint; every process calls this, the first one writes.
@@ -205,26 +237,22 @@ class _Run:
         self.stats.refuse_ruined([sums, *weights], self.state.samples)
         if not self.first:
             return
-        partial = self.checkpoint.with_suffix(".partial")
-        torch.save(
-            {
-                **vars(self.state),
-                "stage": self.task.stage.state_dict(),
-                "ema": self.ema.module.state_dict(),
-                "ema_steps": self.ema.steps,
-                "optimizers": [o.state_dict() for o in self.optimizers],
-                "stats": sums,
-                "config": begun_as(self.config, self.place),
-            },
-            partial,
-        )
-        partial.rename(self.checkpoint)
+        saved = {
+            **vars(self.state),
+            "stage": self.task.stage.state_dict(),
+            "ema": self.ema.module.state_dict(),
+            "ema_steps": self.ema.steps,
+            "optimizers": [o.state_dict() for o in self.optimizers],
+            "stats": sums,
+            "config": self.begun_as,
+        }
+        with written_beside(self.checkpoint) as partial, partial.open("wb") as stream:
+            torch.save(saved, stream)
 
     def load(self) -> None:
         """Go on where the checkpoint stands."""
-        saved = torch.load(
-            self.checkpoint, map_location=self.place.device, weights_only=True
-        )
+        # AdamW counts its steps on the CPU: on a GPU each step would wait for them.
+        saved = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
         for name in vars(self.state):
             setattr(self.state, name, saved[name])
         self.task.stage.load_state_dict(saved["stage"])

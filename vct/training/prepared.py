@@ -1,5 +1,7 @@
 """Studies of patients, as a prepared folder holds them, in the words of training."""
 
+import hashlib
+import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,17 +51,33 @@ class PreparedCache:
         self.grid = whole.within(self._window)
         index = self.folder.index
         split = {name: index[index["split"] == name] for name in _SPLITS}
-        self.training_rows, held_out = (split[name] for name in _SPLITS)
+        self.training_rows, self.held_out_rows = (split[name] for name in _SPLITS)
         if self.training_rows.empty:
             raise SpecError(
                 f"{data.prepared}: no study is for training; prepare more studies, or "
                 "with a smaller held-out share"
             )
-        self._rows = pd.concat([self.training_rows, held_out], ignore_index=True)
+        self._rows = pd.concat(
+            [self.training_rows, self.held_out_rows], ignore_index=True
+        )
         _check_people(self._rows, data)
         count = len(self.training_rows)
         self.training = range(count)
         self.held_out = range(count, len(self._rows))
+
+    def training_studies(self) -> dict[str, str]:
+        """Names of the training studies, each with a digest of what is learned of it.
+
+        That is its patient, age, sex, height, BMI and weight, and the voxel size.
+        """
+        rows = self.training_rows
+        return {str(row["name"]): self._digest(row) for _, row in rows.iterrows()}
+
+    def _digest(self, row: "pd.Series[Any]") -> str:
+        who = [str(row[name]) for name in ("subject_key", "sex")]
+        numbers = [self.grid.spacing_mm[0], *(_number(row[name]) for name in _NUMBERS)]
+        told = json.dumps([*who, *(f"{value:.6g}" for value in numbers)])
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     def condition(self, indices: range) -> Tensor:
         """Condition vectors, (n, 6)."""
@@ -103,6 +121,7 @@ class PreparedCache:
 
 
 _SPLITS = ("training", "held_out")
+_NUMBERS = ("age_years", "height_m", "bmi_kg_m2", "weight_kg")
 
 
 def _window(data: PreparedData, folder: PreparedFolder) -> Window:

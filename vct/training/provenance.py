@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from vct.errors import ModelError
+from vct.partial import written_beside
 from vct.training.people import CONDITIONING_RANGES
 from vct.training.prepared import PreparedCache
 
@@ -21,7 +22,8 @@ def record_of(cache: PreparedCache) -> dict[str, Any]:
 
     ``subjects_per_slice`` counts the training studies by slice of the fine grid, runs
     of equal counts as [slices, studies]; ``written_slices`` is the longest range [low,
-    high) that enough of them cover.
+    high) that enough of them cover. ``studies`` and ``patients`` stay in the run's
+    folder: who was trained on is no held-out person of it.
     """
     rows = cache.training_rows
     counts = cache.subjects_per_slice()
@@ -37,12 +39,14 @@ def record_of(cache: PreparedCache) -> dict[str, Any]:
         },
         "training_studies": len(rows),
         "training_patients": int(rows["subject_key"].nunique()),
+        "studies": cache.training_studies(),
+        "patients": sorted(set(rows["subject_key"].astype(str))),
         "held_out_studies": len(cache.held_out),
         "height_unknown": int(rows["height_m"].isna().sum()),
         "weight_unknown": int(rows["weight_kg"].isna().sum()),
         "unknown": [name for name in _OPTIONAL if rows[name].isna().all()],
         "conditioning_ranges": {
-            name: _range(rows[name], (0.0, 1.0), assumed)
+            name: _range(rows[name], _ALMOST_ALL, assumed)
             for name, assumed in CONDITIONING_RANGES.items()
         },
         "protocol": _protocol(rows),
@@ -89,6 +93,14 @@ def warnings_of(record: dict[str, Any]) -> list[str]:
             f"mm) are covered by {least} studies or more: what the model draws beyond "
             "them it has hardly seen; data.window_mm can leave them out"
         )
+    for name, (low, high) in record["conditioning_ranges"].items():
+        least, most = CONDITIONING_RANGES[name]
+        if low < least or high > most:
+            lines.append(
+                f"{name} is {low:g} to {high:g} in the training studies, beyond the "
+                f"{least:g} to {most:g} of most adults: look for mistyped values, for "
+                "the card will promise that range"
+            )
     for name in record["unknown"]:
         lines.append(f"{name} is unknown in every study: the model will not follow it")
     return lines
@@ -97,7 +109,8 @@ def warnings_of(record: dict[str, Any]) -> list[str]:
 def write_record(record: dict[str, Any], run: Path) -> None:
     """Write ``data.json`` into the folder of a run."""
     run.mkdir(parents=True, exist_ok=True)
-    (run / RECORD).write_text(json.dumps(record, indent=1), "utf-8")
+    with written_beside(run / RECORD) as partial:
+        partial.write_text(json.dumps(record, indent=1), "utf-8")
 
 
 def read_record(run: Path) -> dict[str, Any]:
@@ -143,6 +156,7 @@ def _protocol(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 _MIDDLE = (0.025, 0.975)
+_ALMOST_ALL = (0.01, 0.99)  # one mistyped height must not widen what a card promises
 
 
 def _range(
@@ -150,8 +164,9 @@ def _range(
     quantiles: tuple[float, float],
     assumed: tuple[float, float],
 ) -> list[float]:
-    """Quantiles of the known values; ``assumed`` where none is known."""
+    """Quantiles, each one of the known values; ``assumed`` where none is known."""
     known = pd.to_numeric(values, errors="coerce").dropna()
     if known.empty:
         return list(assumed)
-    return [round(float(known.quantile(q)), 3) for q in quantiles]
+    nearest = known.quantile(list(quantiles), interpolation="nearest")
+    return [round(float(value), 3) for value in nearest]

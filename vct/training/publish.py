@@ -41,11 +41,24 @@ from vct.training.card import (
     write_card,
 )
 from vct.training.command_line import told_in_one_line
-from vct.training.config import CONFIGS, PreparedData, StageName, load_config
+from vct.training.config import (
+    CONFIGS,
+    PreparedData,
+    StageName,
+    TrainingConfig,
+    load_config,
+    told_apart,
+)
 from vct.training.evaluate import held_out_metrics
+from vct.training.provenance import RECORD, read_record
+from vct.training.resuming import CHECKPOINT, SAMPLES, STUDIES, differences, remembered
 
 SEGMENTER, SEGMENTER_OF = "segmenter-4mm", "whole-body-4mm"
 FIRST_VERSION = "0.1.0"
+CALIBRATED_ON_HELD_OUT = (
+    "The base stage's calibration was fitted on the held-out studies: agreement with "
+    "them is no evidence from patients whom the model has not seen."
+)
 ELSEWHERE = "; it learned positions in the whole field, not in the model's window"
 
 
@@ -99,8 +112,8 @@ def publish(
     Raises
     ------
     ModelError
-        If a run is incomplete, a model of patients has no licence, or the parts do not
-        fit one another.
+        If a run is incomplete or not of its config, a model of patients has no
+        licence, or the parts do not fit one another.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     # As deep as ``out``: what is shared has the same relative path from both.
@@ -128,7 +141,7 @@ def publish(
             segmenter,
             version=version,
             machine=device_name,
-            notes=notes,
+            notes=[*notes, *_calibrated_on_held_out(base, draft)],
             licence=licence,
         )
         card["name"] = out.name
@@ -169,6 +182,12 @@ def _calibrated(stage: FinishedStage, out: Path) -> bool:
         found = read_architecture(SegmenterArchitecture, out / stage.file)
         return bool(found.error_per_doubt)
     return True
+
+
+def _calibrated_on_held_out(base: FinishedStage, out: Path) -> list[str]:
+    """What a model of patients must say of its calibration."""
+    seen = base.patients is not None and _calibrated(base, out)
+    return [CALIBRATED_ON_HELD_OUT] if seen else []
 
 
 def _uncalibrated(stage: FinishedStage) -> str:
@@ -212,6 +231,8 @@ def _finished(
             f"{run / weights} is missing: train it with 'vct train {stage} --config "
             f"{name} -o {run}'"
         )
+    _check_config(run, config, configs / f"{name}.yaml")
+    _check_people(run, config)
     if share is None or stage == "superres":
         shutil.copyfile(run / weights, out / weights)
         return FinishedStage(stage, config, run, weights)
@@ -220,6 +241,37 @@ def _finished(
             f"{share / weights} is not what {run} trained; publish that model first"
         )
     return FinishedStage(stage, config, run, os.path.relpath(share / weights, out))
+
+
+def _check_config(run: Path, config: TrainingConfig, path: Path) -> None:
+    """Refuse a run whose checkpoint is of another config than the card would tell."""
+    before = remembered(run)
+    unsaid = {SAMPLES: before.get(SAMPLES)}  # how many processes shared a step
+    now = {**told_apart(config), **unsaid}
+    other = differences(before, config, now) if before else {}
+    if other:
+        raise ModelError(
+            f"{run / CHECKPOINT} was trained with another config than {path}: "
+            f"{'; '.join(other.values())}. The card tells the config: write there what "
+            "the run was trained with, or name the folder of its config with --configs."
+        )
+
+
+def _check_people(run: Path, config: TrainingConfig) -> None:
+    """Refuse a run whose ``data.json`` is of others than it was trained on."""
+    if not isinstance(config.data, PreparedData):
+        if (run / RECORD).exists():
+            raise ModelError(
+                f"{run / RECORD} says that {run.name} was trained on patients, and its "
+                "config names phantoms. Publish it with the config of its training."
+            )
+        return
+    studies, record = remembered(run).get(STUDIES), read_record(run).get("studies")
+    if None not in (studies, record) and studies != record:
+        raise ModelError(
+            f"{run / RECORD} names other studies than {run / CHECKPOINT} was trained "
+            "on. Train them anew in a folder of its own."
+        )
 
 
 def _own_segmenter(stage: FinishedStage) -> dict[str, Any]:

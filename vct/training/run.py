@@ -11,6 +11,7 @@ from vct.training.config import PreparedData, StageName, TrainingConfig, load_co
 if TYPE_CHECKING:
     from vct.training.loop import Task
     from vct.training.parallel import Place
+    from vct.training.prepared import PreparedCache
     from vct.training.stats import Log
 
 
@@ -48,9 +49,11 @@ def train(
     ------
     SpecError
         If the config is not a training of this stage, names weights that are not
-        there, says no end, or if the run began with another config.
+        there, says no end, or if the run began with another config or on other
+        patients.
     VctError
-        If the folder cannot be written, or the loss is no number.
+        If a folder cannot be read or written, the disk is full, or the loss is no
+        number.
     TrainingStopped
         If SIGTERM or Ctrl-C came; the same call then goes on.
     """
@@ -61,9 +64,10 @@ def train(
 
     import torch
 
+    from vct.training.disk import told_of_disk
     from vct.training.loop import train_loop
     from vct.training.parallel import join
-    from vct.training.resuming import changes_since
+    from vct.training.resuming import changes_since, refuse_other_people
     from vct.training.schedule import RunState, Schedule
 
     _ = Schedule(settings.optimization, max_minutes, RunState())  # has it an end?
@@ -72,17 +76,22 @@ def train(
     torch.backends.cudnn.benchmark = True  # shapes never change within a run
     place = join(device)
     said: Log = log if place.rank == 0 else (lambda _: None)
-    for change in changes_since(out, settings, place) if resume else ():
+    patients = _patients(settings, place)
+    studies = patients.training_studies() if patients else None
+    for change in changes_since(out, settings, place, studies) if resume else ():
         said(f"note: {change}")
-    train_loop(
-        _task(settings, out, place, said),
-        settings,
-        out,
-        place=place,
-        resume=resume,
-        log=said,
-        max_minutes=max_minutes,
-    )
+    refuse_other_people(out, settings, studies)
+    with told_of_disk(out):
+        train_loop(
+            _task(settings, patients, out, place, said),
+            settings,
+            out,
+            place=place,
+            resume=resume,
+            log=said,
+            max_minutes=max_minutes,
+            studies=studies,
+        )
     return out / f"{stage}.safetensors"
 
 
@@ -114,12 +123,27 @@ def _check_writable(out: Path) -> None:
         ) from error
 
 
-def _task(settings: TrainingConfig, out: Path, place: "Place", log: "Log") -> "Task":
+def _patients(settings: TrainingConfig, place: "Place") -> "PreparedCache | None":
+    """Whom the config names, if patients; no image is read."""
+    from vct.training.prepared import PreparedCache
+
+    if not isinstance(settings.data, PreparedData):
+        return None
+    return PreparedCache(settings.data, device=place.device)
+
+
+def _task(
+    settings: TrainingConfig,
+    patients: "PreparedCache | None",
+    out: Path,
+    place: "Place",
+    log: "Log",
+) -> "Task":
     """The stage with its data in hand."""
     from vct.training.base import BaseTask
     from vct.training.cache import build_cache
+    from vct.training.disk import told_of_disk
     from vct.training.parallel import wait_for_all
-    from vct.training.prepared import PreparedCache
     from vct.training.provenance import record_of, warnings_of, write_record
     from vct.training.segmenter import SegmenterTask
     from vct.training.superres import SuperResolutionTask
@@ -128,17 +152,18 @@ def _task(settings: TrainingConfig, out: Path, place: "Place", log: "Log") -> "T
         "base": BaseTask,
         "superres": SuperResolutionTask,
     }
-    if isinstance(settings.data, PreparedData):
-        studies = PreparedCache(settings.data, device=place.device)
-        record = record_of(studies)
-        log(f"{record['training_studies']} studies in {settings.data.prepared}")
+    if patients is not None:
+        record = record_of(patients)
+        log(f"{record['training_studies']} studies in {patients.data.prepared}")
         for line in warnings_of(record):
             log(f"note: {line}")
         if place.rank == 0:
             write_record(record, out)
-        return tasks[settings.stage](settings, studies, place.device)
+        return tasks[settings.stage](settings, patients, place.device)
     phantoms = settings.phantoms
-    cache = build_cache(phantoms, device=place.device, share=(place.rank, place.world))
+    share = (place.rank, place.world)
+    with told_of_disk(phantoms.folder):
+        cache = build_cache(phantoms, device=place.device, share=share)
     wait_for_all(place)
     log(f"{len(phantoms.training)} phantoms in {phantoms.folder}")
     if settings.stage == "segmenter":

@@ -34,6 +34,7 @@ class Stats:
             len(_EDGES) + 1, 2, dtype=torch.float64, device=place.device
         )
         self._since = time.monotonic()
+        self._restored = False
         self._events = None
         self._first = place.rank == 0
         if self._first:
@@ -48,6 +49,9 @@ class Stats:
 
     def write(self, state: RunState, gradient_norm: float, rate: float) -> None:
         """Append a line and forget what it summed; every process calls this.
+
+        A line that was written where the run stopped before, amid what this one sums,
+        gives way to it: the log is that of a run that did not stop.
 
         Raises
         ------
@@ -73,7 +77,10 @@ class Stats:
             },
         }
         if self._first:
+            if self._restored:
+                forget_after(self._path, state.samples - round(count))
             self._tell(line)
+        self._restored = False
         self._sums.zero_()
         self._since = now
 
@@ -105,6 +112,14 @@ class Stats:
             f"loss {line['loss']:.4f} {line['samples_per_second']:.1f}/s "
             f"{line['peak_memory_mib']} MiB"
         )
+        try:
+            self._show(line)
+        except OSError as error:  # curves are not worth a run
+            self._events = None
+            self._log(f"note: no more TensorBoard files ({error.strerror or error})")
+
+    def _show(self, line: dict[str, Any]) -> None:
+        """The line in TensorBoard."""
         if self._events:
             for name, value in flat(line).items():
                 self._events.add_scalar(name, value, line["samples"])
@@ -116,6 +131,7 @@ class Stats:
 
     def restore(self, sums: Tensor) -> None:
         """Go on from a checkpoint's ``sums``; the first process keeps them for all."""
+        self._restored = True
         if self._first:
             self._sums.copy_(sums)
 
@@ -158,7 +174,11 @@ def event_writer(out: Path, samples: int, log: Log) -> Any | None:
     except ImportError:
         log("no TensorBoard files: pip install 'vct[tensorboard]' for curves")
         return None
-    return SummaryWriter(str(out / "tensorboard"), purge_step=samples)  # type: ignore[no-untyped-call]
+    try:
+        return SummaryWriter(str(out / "tensorboard"), purge_step=samples)  # type: ignore[no-untyped-call]
+    except OSError as error:
+        log(f"note: no TensorBoard files ({error.strerror or error})")
+        return None
 
 
 def _peak_memory(device: str) -> int:

@@ -33,7 +33,7 @@ def training_config(
     optimizer: OptimizerName = "adamw",
     learning_rate: float | None = None,
     batch_size: int | None = None,
-    augmentation_max: float = 0.0,
+    augmentation_max: float = 0.0,  # of the fine stage
 ) -> TrainingConfig:
     """The same samples, seed, schedule and noise for every variant of a stage.
 
@@ -46,7 +46,7 @@ def training_config(
         data=data,
         p_mean=plan.p_mean,
         p_std=plan.p_std,
-        augmentation_max=augmentation_max,
+        **({"augmentation_max": augmentation_max} if stage == "superres" else {}),
         optimization=Optimization(
             optimizer=optimizer,
             batch_size=batch_size,
