@@ -103,10 +103,12 @@ def test_so_does_the_header_of_another_visit() -> None:
     first, second = "01-02-2003-NA-PET-CT-00001", "05-06-2007-NA-PET-CT-00002"
     index = HeaderIndex({})
     known = Demographics(63.0, "F", 1.65, 70.0)
-    index._studies[subject_key(SUBJECT), study_key(first)] = [("PT", known)]
-    assert index.find(SUBJECT, first) == known
-    assert index.find(SUBJECT, second) == Demographics(sex="F", height_m=1.65)
-    assert index.find(SUBJECT, "scan2") == known
+    told = [("the PET header", known)]
+    index._studies[subject_key(SUBJECT), study_key(first)] = told
+    assert index.find(SUBJECT, first) == told
+    lasting = Demographics(sex="F", height_m=1.65)
+    assert index.find(SUBJECT, second) == [("the PET header", lasting)]
+    assert index.find(SUBJECT, "scan2") == told
 
 
 def test_centimeters_and_semicolons(tmp_path: Path) -> None:
