@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,7 +22,6 @@ from vct.device import resolve_device
 from vct.errors import VctError
 from vct.manifest import append_event, shard_name, write_run
 from vct.shard import Shard
-from vct.workers import kill_workers
 
 if TYPE_CHECKING:
     from vct.cascade import Cascade, GeneratedSubject
@@ -241,8 +239,6 @@ class Build:
                     yield from self._finished(pending, max(1, workers) + 1)
                 yield from self._finished(pending, 0)
             except BaseException as error:
-                if isinstance(error, BrokenProcessPool):
-                    kill_workers(pool)
                 pool.shutdown(wait=True, cancel_futures=True)
                 with suppress(OSError):  # the full disk that stopped us, perhaps
                     self._stopped(error, pending)

@@ -1,15 +1,14 @@
 """One subject to disk, in a writer process: complete and renamed, or not there."""
 
-import multiprocessing
 import shutil
 import time
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vct.partial import partial_beside, partials_of
-from vct.workers import begin_worker
+from vct.workers import worker_pool
 
 if TYPE_CHECKING:
     from vct.dicom import StudyContext
@@ -89,16 +88,11 @@ def _write_preview(task: WriteTask, folder: Path) -> None:
 def writer_pool(workers: int) -> Executor:
     """Pool of writer processes; with 0 workers, this process writes by itself.
 
-    The processes are spawned (a forked one would inherit locks of torch's threads),
-    import ahead of their first task, leave Ctrl-C to their parent and end with it.
+    The processes import ahead of their first task.
     """
     if workers == 0:
         return _Here()
-    pool = ProcessPoolExecutor(
-        workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=begin_worker,
-    )
+    pool = worker_pool(workers)
     for _ in range(workers):
         pool.submit(_warm)
     return pool
