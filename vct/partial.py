@@ -19,8 +19,11 @@ def partial_beside(path: Path) -> Path:
 
 
 def partials_of(path: Path) -> str:
-    """Glob pattern of the names that ``partial_beside`` gives, whatever the name."""
-    return f".{glob.escape(path.name.lstrip('.'))}.*.partial"
+    """Glob pattern of the names that ``partial_beside`` gives, whatever the name.
+
+    Of no other file's, though its name begin alike: ``P1.2`` with that of ``P1``.
+    """
+    return f".{glob.escape(path.name.lstrip('.'))}.{'[0-9a-f]' * 32}.partial"
 
 
 def place_meant(path: str | Path) -> Path:

@@ -11,6 +11,7 @@ from tests.e2e.conftest import SPEC as COHORT
 from vct.build import Shard, build_cohort, how_to_go_on
 from vct.build.folder import agree, claim, finished, read_identity
 from vct.errors import CohortError, VctError
+from vct.partial import partial_beside
 
 IDENTITY = {"spec_sha256": "aa", "seed": 7}
 SPEC = b"version: 1\n"
@@ -47,7 +48,7 @@ def test_shards_that_start_together_share_a_folder(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_another_shard_is_claiming_can_be_claimed(tmp_path: Path) -> None:
-    (tmp_path / ".build.json.0123.partial").write_text("{")
+    partial_beside(tmp_path / ".build.json").write_text("{")
     claim(tmp_path, IDENTITY, SPEC)
     assert read_identity(tmp_path) == IDENTITY
 

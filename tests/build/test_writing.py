@@ -67,6 +67,16 @@ def test_the_leftovers_of_a_killed_build_are_replaced(
     assert names == ["subject.json"]
 
 
+def test_a_subject_whose_name_begins_alike_is_left_alone(
+    task: WriteTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = partial_beside(task.out / "dicom" / "S0001.2")
+    other.mkdir()
+    monkeypatch.setattr("vct.dicom.write_subject", lambda *_: ([], []), raising=False)
+    write_one(task)
+    assert other.is_dir()
+
+
 def test_of_two_builds_the_first_keeps_its_place(
     task: WriteTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
