@@ -10,12 +10,13 @@ from uuid import uuid4
 
 
 def partial_beside(path: Path) -> Path:
-    """Name beside a file's place, to write it under.
+    """Name beside a file's place, to write it under; of such a name, another one.
 
     Shards on several machines write into one folder, where process numbers and
     names of machines may repeat; this name does not.
     """
-    return path.with_name(f".{path.name.lstrip('.')}.{uuid4().hex}.partial")
+    name = place_meant(path).name.lstrip(".")
+    return path.with_name(f".{name}.{uuid4().hex}.partial")
 
 
 def partials_of(path: Path) -> str:
