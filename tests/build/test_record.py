@@ -37,6 +37,25 @@ def record_of(plan: Plan, out: Path, done: list[str]) -> dict[str, Any]:
     )
 
 
+def test_another_torch_is_another_cohort(
+    spec: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for what tells its device only, and for packages that decide no voxel."""
+    versions = {"torch": "2.9.0+cpu", "numpy": "2.3.0", "matplotlib": "3.10.0"}
+    plan = plan_cohort(spec)
+
+    def identity(**changes: str) -> dict[str, Any]:
+        monkeypatch.setattr(
+            "vct.build.record.package_versions", lambda: {**versions, **changes}
+        )
+        return plan_identity(plan, batch_size=1)
+
+    same = identity()
+    assert identity(torch="2.9.0+cu130", matplotlib="3.11.0") == same
+    assert identity(torch="2.10.0+cpu") != same
+    assert identity(numpy="2.4.0") != same
+
+
 def test_shares_outside_are_those_of_the_finished(spec: Path, tmp_path: Path) -> None:
     subjects = plan_cohort(spec).subjects.set_index("subject_id")
     inside = [name for name in ALL if subjects.loc[name, "bmi_kg_m2"] <= 45]

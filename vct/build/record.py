@@ -11,6 +11,7 @@ from vct.build.timing import read_events, seconds_by_stage, seconds_of, sessions
 from vct.errors import CohortError
 from vct.manifest import read_run
 from vct.provenance import (
+    deciding_versions,
     package_versions,
     peak_memory_bytes,
     python_version,
@@ -35,6 +36,7 @@ def plan_identity(plan: Plan, batch_size: int | None) -> dict[str, Any]:
             "trained_on": plan.card.trained_on,
         },
         "header_only_protocol": spec.protocol.header_only,
+        "packages": deciding_versions(package_versions()),
     }
     if batch_size is not None:
         identity["batch_size"] = batch_size

@@ -14,6 +14,7 @@ from typing import Any
 
 from vct.errors import CohortError
 from vct.partial import written_beside
+from vct.provenance import deciding_versions
 
 RUN_NAME = "run.json"
 EVENTS_NAME = "events.jsonl"
@@ -24,6 +25,8 @@ _SHARED = (
     "spec_sha256",
     "model",
     "seed",
+    "header_only_protocol",
+    "device",
     "precision",
     "batch_size",
     "tile_plan",
@@ -111,7 +114,7 @@ def merge_runs(out: Path) -> dict[str, Any]:
     ------
     CohortError
         If a shard is missing, or shards were built from different specs, models,
-        seeds or with different numerics.
+        seeds or software, or with different numerics.
     """
     runs = _read_shards(out)
     merged = {
@@ -135,14 +138,24 @@ def _shared_record(out: Path, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
         raise CohortError(f"{out}: no shard has built a subject. Build them first.")
     first, record = next(iter(built.items()))
     for number, run in built.items():
-        for key in _SHARED:
-            if run.get(key) != record.get(key):
+        here, there = _shared(run), _shared(record)
+        for key in here | there:
+            if here.get(key) != there.get(key):
                 raise CohortError(
                     f"{out}: shard {number} of {len(runs)} was built with {key} "
-                    f"{run.get(key)!r}, shard {first} with {record.get(key)!r}. Build "
-                    "the shards of one cohort with one spec and the same options."
+                    f"{here.get(key)!r}, shard {first} with {there.get(key)!r}. Build "
+                    "the shards of one cohort with one spec, the same options and the "
+                    "same software."
                 )
     return record
+
+
+def _shared(run: dict[str, Any]) -> dict[str, Any]:
+    """What shards of one cohort must agree on, as one of them has it."""
+    return {
+        **{key: run.get(key) for key in _SHARED},
+        **deciding_versions(run.get("packages", {})),
+    }
 
 
 def shards_there(out: Path) -> list[tuple[int, int]]:
