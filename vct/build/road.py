@@ -14,7 +14,12 @@ from vct.build.failures import told_as_user_errors
 from vct.build.finish import summarize, utc_now
 from vct.build.folder import OnExisting, agree, claim, finished, read_identity
 from vct.build.plan import Plan, plan_cohort
-from vct.build.record import cascade_identity, plan_identity, run_record
+from vct.build.record import (
+    cascade_identity,
+    plan_identity,
+    record_before,
+    run_record,
+)
 from vct.build.study import study_context
 from vct.build.who import agreed_subjects
 from vct.build.writing import WriteTask, write_one, writer_pool
@@ -295,19 +300,21 @@ class Build:
         shard = self.plan.shard
         name = shard_name(shard.number, shard.count) if shard else "run.json"
         path = self.out / name
-        if anything_new or not path.is_file():
-            write_run(path, self._record(path))
+        done = self._done()
+        # A build killed before this line has left a record of fewer, or none.
+        if anything_new or record_before(path).get("n_subjects") != len(done):
+            write_run(path, self._record(path, done))
         if shard is None:
             self._notify("Measuring and writing the report")
             self.findings = summarize(self.out, report=self.plan.spec.output.report)
         self._event("build_finished", seconds=seconds)
 
-    def _record(self, path: Path) -> dict[str, Any]:
-        if self.plan.shard:
-            done = [s for s in self.plan.selected if finished(self.out, s)]
-        else:
-            every = self.plan.subjects["subject_id"]
-            done = [s for s in every if finished(self.out, s)]
+    def _done(self) -> list[str]:
+        """Subjects that are finished: of the shard, or of the whole cohort."""
+        every = self.plan.selected if self.plan.shard else self.plan.subjects.subject_id
+        return [name for name in every if finished(self.out, name)]
+
+    def _record(self, path: Path, done: list[str]) -> dict[str, Any]:
         return run_record(
             self.plan,
             read_identity(self.out),
