@@ -72,6 +72,16 @@ def test_an_unknown_name_offers_the_nearest(
         find_model("tinny")
 
 
+def test_a_bundled_model_is_itself_whatever_lies_in_the_working_directory(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(folder, folder.parent / "whole-body-4mm")
+    monkeypatch.chdir(folder.parent)
+    assert find_model("whole-body-4mm").name == "whole-body-4mm"
+    assert find_model("./whole-body-4mm").name == find_model(folder).name
+    assert find_model(folder.name).name == find_model(folder).name
+
+
 def test_a_folder_without_card_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no card\.yaml here"):
         find_model(tmp_path)

@@ -208,6 +208,24 @@ def test_an_unwritable_folder(capsys: pytest.CaptureFixture[str], spec: Path) ->
     assert "/proc/vct-out: cannot be written" in told
 
 
+@pytest.mark.parametrize("command", REFUSING[1:])
+def test_a_folder_whose_name_is_too_long(
+    capsys: pytest.CaptureFixture[str], spec: Path, command: tuple[str, ...]
+) -> None:
+    code, told = fails(capsys, *command, spec, "-o", "x" * 300)
+    assert code == 1
+    assert "File name too long" in told
+
+
+def test_a_model_whose_name_is_too_long(
+    capsys: pytest.CaptureFixture[str], write_spec: WriteSpec
+) -> None:
+    for name in ("x" * 300, f"models/{'x' * 300}"):
+        code, told = fails(capsys, "check", write_spec(model=Path(name)))
+        assert code == 3
+        assert name in told
+
+
 def test_a_device_that_is_not_there(
     capsys: pytest.CaptureFixture[str], spec: Path, tmp_path: Path
 ) -> None:
