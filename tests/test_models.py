@@ -62,6 +62,17 @@ def test_missing_weights_are_refused(folder: Path) -> None:
         find_model(folder).check_files()
 
 
+def test_weights_that_cannot_be_read_are_told_as_such(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("vct.models.sha256_of_file", refuse)
+    with pytest.raises(ModelError, match=r"cannot be read \(Permission denied\)"):
+        find_model(folder).check_files()
+
+
 def test_an_unknown_name_offers_the_nearest(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

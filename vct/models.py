@@ -176,7 +176,8 @@ class ModelCard(_Part):
         Raises
         ------
         ModelError
-            If a file is missing or differs: damaged, truncated or replaced.
+            If a file is missing, cannot be read or differs: damaged, truncated or
+            replaced.
         """
         for name, digest in self.files.items():
             path = self.folder / name
@@ -185,7 +186,14 @@ class ModelCard(_Part):
                     f"{path} is missing, but {self.folder / CARD_NAME} names it. "
                     "Copy the model again, or reinstall vct."
                 )
-            if sha256_of_file(path) != digest:
+            try:
+                found = sha256_of_file(path)
+            except OSError as error:
+                raise ModelError(
+                    f"{path} cannot be read ({error.strerror or error}). Make it "
+                    "readable, copy the model again, or reinstall vct."
+                ) from error
+            if found != digest:
                 raise ModelError(
                     f"{path} is damaged or truncated: its SHA-256 is not the one in "
                     f"{CARD_NAME}. Copy the model again, or reinstall vct."

@@ -1,6 +1,7 @@
 """A subject is written whole or not at all, and no writer outlives its parent."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from vct.build.failures import WriterMemoryError
 from vct.build.writing import WriteTask, write_one, writer_pool
 from vct.measured import Measured
 from vct.partial import partial_beside
@@ -51,6 +53,21 @@ def test_a_failed_subject_leaves_nothing(
     monkeypatch.setattr("vct.dicom.write_subject", fail, raising=False)
     with pytest.raises(OSError, match="No space left"):
         write_one(task)
+    assert not list((task.out / "dicom").iterdir())
+
+
+def test_a_writer_whose_memory_is_full_is_told_apart(
+    task: WriteTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through the pickle, too, in which it comes from another process."""
+
+    def fail(*_: object) -> object:
+        raise MemoryError("Unable to allocate 40 MiB")
+
+    monkeypatch.setattr("vct.dicom.write_subject", fail, raising=False)
+    with pytest.raises(WriterMemoryError) as error:
+        write_one(task)
+    assert isinstance(pickle.loads(pickle.dumps(error.value)), WriterMemoryError)
     assert not list((task.out / "dicom").iterdir())
 
 

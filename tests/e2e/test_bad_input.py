@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.e2e.conftest import WriteSpec, digests
@@ -308,6 +309,20 @@ def test_a_damaged_table_of_subjects_is_mended_as_told(
         main(["build", str(spec), "-o", str(out)])
     assert ended.value.code in (0, 5)
     assert digests(out) == digests(cohort)
+
+
+def test_subjects_of_another_schema_version(
+    capsys: pytest.CaptureFixture[str], cohort: Path, tmp_path: Path
+) -> None:
+    out = shutil.copytree(cohort, tmp_path / "out")
+    path = out / "subjects.parquet"
+    table = pq.read_table(path)
+    later = {**table.schema.metadata, b"schema_version": b"99"}
+    pq.write_table(table.replace_schema_metadata(later), path)
+    code, told = fails(capsys, "validate", out)
+    assert code == 4
+    assert "subjects.parquet has schema version 99; this vct reads 1" in told
+    assert "Remove the file" not in told
 
 
 def test_validate_of_a_cohort_that_cannot_be_written(

@@ -80,6 +80,19 @@ def test_events_append_one_line_each(tmp_path):
     }
 
 
+def test_a_line_that_a_kill_has_cut_swallows_no_other(tmp_path):
+    now = datetime(2026, 1, 1, 10, tzinfo=UTC)
+    append_event(tmp_path, "build_started", now=now)
+    with (tmp_path / "events.jsonl").open("ab") as file:
+        file.write(b'{"time": "2026-01-01T10:00:00", "event": "subj')
+    append_event(tmp_path, "build_started", now=now)
+    append_event(tmp_path, "build_stopped", now=now)
+    lines = (tmp_path / "events.jsonl").read_text().splitlines()
+    assert len(lines) == 4
+    assert json.loads(lines[2])["event"] == "build_started"
+    assert json.loads(lines[3])["event"] == "build_stopped"
+
+
 def test_shards_merge(tmp_path):
     write_run(tmp_path / shard_name(1, 2), shard_run())
     write_run(

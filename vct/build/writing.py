@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vct.build.failures import WriterMemoryError
 from vct.partial import partial_beside, partials_of
 from vct.workers import worker_pool
 
@@ -43,6 +44,8 @@ def write_one(task: WriteTask) -> float:
     ------
     OSError
         If the disk is full or not writable; nothing is left behind.
+    WriterMemoryError
+        If memory is too little; likewise.
     """
     from vct.dicom import write_subject
     from vct.manifest import write_subject_record
@@ -67,6 +70,8 @@ def write_one(task: WriteTask) -> float:
         if task.preview:
             _write_preview(task, partial)
         partial.rename(place)
+    except MemoryError as error:
+        raise WriterMemoryError(str(error)) from error
     except OSError:
         if not place.is_dir():
             raise

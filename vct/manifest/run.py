@@ -6,11 +6,12 @@ differ.
 
 import json
 import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from vct.errors import CohortError
 from vct.partial import written_beside
@@ -99,8 +100,16 @@ def append_event(out: Path, event: str, *, now: datetime, **fields: Any) -> None
     _require_json(record, EVENTS_NAME)
     line = json.dumps(record, allow_nan=False, ensure_ascii=False) + "\n"
     # One write of one line: appends of several processes do not interleave.
-    with (out / EVENTS_NAME).open("ab", buffering=0) as file:
-        file.write(line.encode("utf-8"))
+    with (out / EVENTS_NAME).open("a+b", buffering=0) as file:
+        file.write(("\n" * _ends_in_a_cut(file) + line).encode("utf-8"))
+
+
+def _ends_in_a_cut(file: BinaryIO) -> bool:
+    """Whether a kill or a full disk has cut the last line."""
+    if not file.seek(0, os.SEEK_END):
+        return False
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) != b"\n"
 
 
 def merge_runs(out: Path) -> dict[str, Any]:
