@@ -112,7 +112,7 @@ def build_cohort(
     --------
     ::
 
-        for subject in vct.build_cohort("cohorts/quickstart.yaml", "out"):
+        for subject in vct.build_cohort("my.yaml", "out", workers=0):
             print(subject.subject_id, subject.folder)
     """
     plan = plan_cohort(
