@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import re
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from vct.errors import (
     SpecError,
     VctError,
 )
+from vct.spec import cohorts_folder
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference" / "cli.md"
 COMMANDS = (
@@ -117,6 +119,20 @@ def test_light_commands_do_not_import_the_heavy(arguments: list[str]) -> None:
     )
     assert done.stderr.splitlines()[-1] == "[]"
     assert time.perf_counter() - begin < 5.0  # one second where nothing else runs
+
+
+def test_what_a_terminal_cannot_show_is_escaped(tmp_path: Path) -> None:
+    spec = tmp_path / "spec.yaml"
+    text = (cohorts_folder() / "quickstart.yaml").read_text("utf-8")
+    spec.write_text(re.sub("(?m)^name: .*", "name: \u65e5\u672c", text), "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "vct", "check", spec],
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert rb"\u65e5\u672c" in done.stdout
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

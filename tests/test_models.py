@@ -62,6 +62,17 @@ def test_missing_weights_are_refused(folder: Path) -> None:
         find_model(folder).check_files()
 
 
+def test_weights_that_cannot_be_read_are_told_as_such(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("vct.models.sha256_of_file", refuse)
+    with pytest.raises(ModelError, match=r"cannot be read \(Permission denied\)"):
+        find_model(folder).check_files()
+
+
 def test_an_unknown_name_offers_the_nearest(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,6 +81,16 @@ def test_an_unknown_name_offers_the_nearest(
         ModelError, match=r"unknown model 'tinny'\. Did you mean 'tiny'"
     ):
         find_model("tinny")
+
+
+def test_a_bundled_model_is_itself_whatever_lies_in_the_working_directory(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(folder, folder.parent / "whole-body-4mm")
+    monkeypatch.chdir(folder.parent)
+    assert find_model("whole-body-4mm").name == "whole-body-4mm"
+    assert find_model("./whole-body-4mm").name == find_model(folder).name
+    assert find_model(folder.name).name == find_model(folder).name
 
 
 def test_a_folder_without_card_is_refused(tmp_path: Path) -> None:

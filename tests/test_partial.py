@@ -89,7 +89,10 @@ def test_names_beside_are_found_and_told_as_what_is_meant(
     place = tmp_path / name
     beside = partial_beside(place)
     beside.touch()
-    (tmp_path / f"x{name}").touch()
+    partial_beside(tmp_path / f"x{name}").touch()
+    partial_beside(tmp_path / f"{name}.2").touch()
     assert list(tmp_path.glob(partials_of(place))) == [beside]
-    assert place_meant(beside) == place
+    again = partial_beside(beside)  # what is written once is written beside, too
+    assert again.match(partials_of(place))
+    assert place_meant(beside) == place_meant(again) == place
     assert place_meant(place) == place

@@ -7,6 +7,7 @@ what the model was trained on and what may be asked of it.
 import difflib
 import json
 import math
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -182,7 +183,8 @@ class ModelCard(_Part):
         Raises
         ------
         ModelError
-            If a file is missing or differs: damaged, truncated or replaced.
+            If a file is missing, cannot be read or differs: damaged, truncated or
+            replaced.
         """
         for name, digest in self.files.items():
             path = self.folder / name
@@ -191,7 +193,14 @@ class ModelCard(_Part):
                     f"{path} is missing, but {self.folder / CARD_NAME} names it. "
                     "Copy the model again, or reinstall vct."
                 )
-            if sha256_of_file(path) != digest:
+            try:
+                found = sha256_of_file(path)
+            except OSError as error:
+                raise ModelError(
+                    f"{path} cannot be read ({error.strerror or error}). Make it "
+                    "readable, copy the model again, or reinstall vct."
+                ) from error
+            if found != digest:
                 raise ModelError(
                     f"{path} is damaged or truncated: its SHA-256 is not the one in "
                     f"{CARD_NAME}. Copy the model again, or reinstall vct."
@@ -214,7 +223,10 @@ def list_models(folder: Path | None = None) -> list[ModelCard]:
 
 
 def find_model(name: str | Path) -> ModelCard:
-    """Card of a model: a folder with a ``card.yaml``, or the name of a bundled model.
+    """Card of a model: the name of a bundled one, or a folder with a ``card.yaml``.
+
+    A name without a slash is a bundled model's if one is called so, whatever lies in
+    the working directory.
 
     Raises
     ------
@@ -222,17 +234,18 @@ def find_model(name: str | Path) -> ModelCard:
         If there is no such model; the message offers the nearest name.
     """
     folder = Path(name)
-    if (folder / CARD_NAME).is_file():
-        return load_card(folder)
-    if isinstance(name, Path) or len(folder.parts) != 1:
-        raise ModelError(
-            f"{folder}: no {CARD_NAME} here. Name a model folder, or a bundled model "
-            "from 'vct models'."
-        )
-    bundled = bundled_folder("trained_models") / name
-    if (bundled / CARD_NAME).is_file():
-        return load_card(bundled)
-    raise ModelError(_unknown(name))
+    bare = isinstance(name, str) and os.sep not in name
+    bundled = [bundled_folder("trained_models") / name] if bare else []
+    for place in (*bundled, folder):
+        # Unlike Path.is_file, False for a name that is too long.
+        if os.path.isfile(place / CARD_NAME):
+            return load_card(place)
+    if bare:
+        raise ModelError(_unknown(str(name)))
+    raise ModelError(
+        f"{folder}: no {CARD_NAME} here. Name a model folder, or a bundled model "
+        "from 'vct models'."
+    )
 
 
 def _unknown(name: str) -> str:

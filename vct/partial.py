@@ -10,17 +10,21 @@ from uuid import uuid4
 
 
 def partial_beside(path: Path) -> Path:
-    """Name beside a file's place, to write it under.
+    """Name beside a file's place, to write it under; of such a name, another one.
 
     Shards on several machines write into one folder, where process numbers and
     names of machines may repeat; this name does not.
     """
-    return path.with_name(f".{path.name.lstrip('.')}.{uuid4().hex}.partial")
+    name = place_meant(path).name.lstrip(".")
+    return path.with_name(f".{name}.{uuid4().hex}.partial")
 
 
 def partials_of(path: Path) -> str:
-    """Glob pattern of the names that ``partial_beside`` gives, whatever the name."""
-    return f".{glob.escape(path.name.lstrip('.'))}.*.partial"
+    """Glob pattern of the names that ``partial_beside`` gives, whatever the name.
+
+    Of no other file's, though its name begin alike: ``P1.2`` with that of ``P1``.
+    """
+    return f".{glob.escape(path.name.lstrip('.'))}.{'[0-9a-f]' * 32}.partial"
 
 
 def place_meant(path: str | Path) -> Path:

@@ -5,6 +5,7 @@ import importlib.metadata
 import platform
 import resource
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 # Packages whose version can change a voxel, a byte of DICOM or a verdict.
@@ -21,6 +22,9 @@ RECORDED_PACKAGES = (
     "matplotlib",
 )
 
+# Those of them whose version can change a voxel.
+_DECIDING_PACKAGES = ("torch", "numpy")
+
 
 def package_versions(names: tuple[str, ...] = RECORDED_PACKAGES) -> dict[str, str]:
     """Installed versions, read from metadata: nothing is imported."""
@@ -31,6 +35,21 @@ def package_versions(names: tuple[str, ...] = RECORDED_PACKAGES) -> dict[str, st
         except importlib.metadata.PackageNotFoundError:
             versions[name] = "not installed"
     return versions
+
+
+def deciding_versions(versions: Mapping[str, str]) -> dict[str, str]:
+    """Of package versions, those that shards of one cohort must share.
+
+    Without what a build adds: ``+cpu`` and ``+cu130`` tell the device, not the code.
+
+    >>> deciding_versions({"torch": "2.9.0+cpu", "pandas": "3.0.0"})
+    {'torch': '2.9.0'}
+    """
+    return {
+        name: versions[name].partition("+")[0]
+        for name in _DECIDING_PACKAGES
+        if name in versions
+    }
 
 
 def python_version() -> str:

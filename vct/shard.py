@@ -53,7 +53,7 @@ class Shard:
         """
         if text == "slurm":
             return cls._from_slurm(environment)
-        match = re.fullmatch(r"(\d+)/(\d+)", text)
+        match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
         if not match:
             raise VctError(
                 f"--shard {text}: must be k/n, as in --shard 2/8, or 'slurm' inside "

@@ -4,7 +4,28 @@ import multiprocessing
 import os
 import signal
 import threading
-from concurrent.futures import Executor
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.context import SpawnContext, SpawnProcess
+
+
+def worker_pool(workers: int) -> ProcessPoolExecutor:
+    """Pool of worker processes, spawned: a forked one inherits locks of our threads."""
+    return ProcessPoolExecutor(workers, _Context(), begin_worker)
+
+
+class _Worker(SpawnProcess):
+    """A process that ends when its pool ends it, though it leaves SIGTERM alone.
+
+    A pool of which one process was killed terminates the others and waits for them,
+    since Python 3.12 with the lock held that ``submit`` takes: nobody else could.
+    """
+
+    def terminate(self) -> None:
+        self.kill()
+
+
+class _Context(SpawnContext):
+    Process = _Worker
 
 
 def begin_worker() -> None:
@@ -20,14 +41,3 @@ def end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
-
-
-def kill_workers(pool: Executor) -> None:
-    """End the workers of a broken pool.
-
-    Since Python 3.12 a pool of which one process was killed waits for the others after
-    a SIGTERM, which ``begin_worker`` has them ignore: it would wait for ever.
-    """
-    processes = getattr(pool, "_processes", None) or {}  # no public name before 3.14
-    for process in list(processes.values()):
-        process.kill()

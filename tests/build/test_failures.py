@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from vct.build.failures import told_as_user_errors
+from vct.build.failures import WriterMemoryError, told_as_user_errors
 from vct.errors import VctError
 
 OUT = Path("out")
@@ -55,6 +55,12 @@ def test_torch_says_so_of_the_cpu() -> None:
 def test_numpy_says_so_of_the_cpu() -> None:
     with pytest.raises(VctError, match="memory"), told_as_user_errors(OUT):
         np.empty(10**15)
+
+
+def test_a_writer_says_so_apart_from_the_device() -> None:
+    message = r"too little memory to write a subject\. Lower --workers"
+    with pytest.raises(VctError, match=message), told_as_user_errors(OUT):
+        raise WriterMemoryError("Unable to allocate 40 MiB")
 
 
 def test_what_overwrote_goes_on_by_another_command() -> None:

@@ -1,8 +1,10 @@
 """One folder, one cohort: claimed, resumed, refused, replaced."""
 
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from tests.e2e.conftest import SPEC as COHORT
 from vct.build import Shard, build_cohort, how_to_go_on
 from vct.build.folder import agree, claim, finished, read_identity
 from vct.errors import CohortError, VctError
+from vct.partial import partial_beside
 
 IDENTITY = {"spec_sha256": "aa", "seed": 7}
 SPEC = b"version: 1\n"
@@ -46,8 +49,41 @@ def test_shards_that_start_together_share_a_folder(tmp_path: Path) -> None:
             assert not list(out.glob(".*.partial"))
 
 
+def test_of_shards_that_start_together_on_unlike_nodes_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though each has read what is known before the other has written."""
+    claim(tmp_path, IDENTITY, SPEC)
+    both = threading.Barrier(2)
+    first = threading.local()
+
+    def read(out: Path) -> dict[str, Any]:
+        known = read_identity(out)
+        if not hasattr(first, "read"):
+            first.read = True
+            both.wait(10)
+        return known
+
+    monkeypatch.setattr("vct.build.folder.read_identity", read)
+
+    def start(precision: str) -> str:
+        try:
+            agree(tmp_path, {"precision": precision})
+        except CohortError as error:
+            return str(error)
+        return "agrees"
+
+    with ThreadPoolExecutor(2) as shards:
+        told = list(shards.map(start, ["bf16", "fp32"]))
+    assert told.count("agrees") == 1
+    assert any("precision: " in words for words in told)
+    assert (
+        read_identity(tmp_path)["precision"] == ("bf16", "fp32")[told.index("agrees")]
+    )
+
+
 def test_a_folder_that_another_shard_is_claiming_can_be_claimed(tmp_path: Path) -> None:
-    (tmp_path / ".build.json.0123.partial").write_text("{")
+    partial_beside(tmp_path / ".build.json").write_text("{")
     claim(tmp_path, IDENTITY, SPEC)
     assert read_identity(tmp_path) == IDENTITY
 
@@ -70,6 +106,16 @@ def test_another_cohort_is_refused_with_the_keys_that_differ(tmp_path: Path) -> 
     with pytest.raises(CohortError, match="seed: 7 there, 8 now") as refusal:
         claim(tmp_path / "out", {**IDENTITY, "seed": 8}, SPEC)
     assert "spec_sha256" not in str(refusal.value)
+
+
+def test_of_what_has_parts_only_those_that_differ_are_told(tmp_path: Path) -> None:
+    software = {"torch": "2.9.0", "numpy": "2.3.0"}
+    claim(tmp_path / "out", {**IDENTITY, "packages": software}, SPEC)
+    now = {**IDENTITY, "packages": {**software, "torch": "2.10.0"}}
+    with pytest.raises(CohortError) as refusal:
+        claim(tmp_path / "out", now, SPEC)
+    assert "packages.torch: '2.9.0' there, '2.10.0' now" in str(refusal.value)
+    assert "numpy" not in str(refusal.value)
 
 
 def test_a_foreign_folder_is_refused_even_to_overwrite(tmp_path: Path) -> None:
@@ -99,6 +145,7 @@ def test_overwrite_removes_the_cohort_and_nothing_else(tmp_path: Path) -> None:
 def test_overwrite_leaves_nothing_of_a_cohort(tmp_path: Path, spec: Path) -> None:
     for _ in build_cohort(spec, tmp_path, workers=0, only=["S0001"]):
         pass
+    assert (tmp_path / ".numerics.json").exists()
     (tmp_path / "contact-sheet.png").write_bytes(b"")  # by 'vct contact-sheet'
     (tmp_path / "run-1of2.json").write_text("{}")
     identity = read_identity(tmp_path)

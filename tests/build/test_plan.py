@@ -1,10 +1,13 @@
 """What a build would do, in words: whom the model was not made for, and how far."""
 
+import os
+
 import numpy as np
 import pytest
 
-from vct.build.plan import describe_outside, protocol_outside
+from vct.build.plan import describe_outside, plan_cohort, protocol_outside
 from vct.models import find_model
+from vct.spec import cohorts_folder
 
 CARD = find_model("whole-body-4mm")
 
@@ -15,6 +18,18 @@ def test_a_share_that_is_some_is_never_told_as_none() -> None:
         "less than 0.1 % of the subjects have weight_kg outside 40 to 150 of "
         "whole-body-4mm"
     )
+
+
+def test_a_spec_may_come_through_a_pipe() -> None:
+    """As of ``vct build <(generate)``, which can be read once."""
+    written = (cohorts_folder() / "quickstart.yaml").read_bytes()
+    there, here = os.pipe()
+    with os.fdopen(here, "wb") as pipe:
+        pipe.write(written)
+    try:
+        assert plan_cohort(f"/dev/fd/{there}").spec_bytes == written
+    finally:
+        os.close(there)
 
 
 @pytest.mark.parametrize(

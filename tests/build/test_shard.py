@@ -39,7 +39,7 @@ def test_slurm_arrays_may_begin_anywhere(first: int) -> None:
     assert shards == [Shard(1, 3), Shard(2, 3), Shard(3, 3)]
 
 
-@pytest.mark.parametrize("text", ["3", "a/b", "1/2/3", "-1/2", ""])
+@pytest.mark.parametrize("text", ["3", "a/b", "1/2/3", "-1/2", "", f"1/{'9' * 5000}"])
 def test_what_is_no_shard_is_refused(text: str) -> None:
     with pytest.raises(VctError, match="must be k/n, as in --shard 2/8"):
         Shard.parse(text, {})

@@ -1,6 +1,7 @@
 """A subject is written whole or not at all, and no writer outlives its parent."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from vct.build.failures import WriterMemoryError
 from vct.build.writing import WriteTask, write_one, writer_pool
 from vct.measured import Measured
 from vct.partial import partial_beside
@@ -54,6 +56,21 @@ def test_a_failed_subject_leaves_nothing(
     assert not list((task.out / "dicom").iterdir())
 
 
+def test_a_writer_whose_memory_is_full_is_told_apart(
+    task: WriteTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through the pickle, too, in which it comes from another process."""
+
+    def fail(*_: object) -> object:
+        raise MemoryError("Unable to allocate 40 MiB")
+
+    monkeypatch.setattr("vct.dicom.write_subject", fail, raising=False)
+    with pytest.raises(WriterMemoryError) as error:
+        write_one(task)
+    assert isinstance(pickle.loads(pickle.dumps(error.value)), WriterMemoryError)
+    assert not list((task.out / "dicom").iterdir())
+
+
 def test_the_leftovers_of_a_killed_build_are_replaced(
     task: WriteTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,6 +82,16 @@ def test_the_leftovers_of_a_killed_build_are_replaced(
     assert [p.name for p in (task.out / "dicom").iterdir()] == ["S0001"]
     names = [p.name for p in (task.out / "dicom" / "S0001").iterdir()]
     assert names == ["subject.json"]
+
+
+def test_a_subject_whose_name_begins_alike_is_left_alone(
+    task: WriteTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = partial_beside(task.out / "dicom" / "S0001.2")
+    other.mkdir()
+    monkeypatch.setattr("vct.dicom.write_subject", lambda *_: ([], []), raising=False)
+    write_one(task)
+    assert other.is_dir()
 
 
 def test_of_two_builds_the_first_keeps_its_place(

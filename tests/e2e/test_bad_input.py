@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.e2e.conftest import WriteSpec, digests
@@ -208,6 +209,24 @@ def test_an_unwritable_folder(capsys: pytest.CaptureFixture[str], spec: Path) ->
     assert "/proc/vct-out: cannot be written" in told
 
 
+@pytest.mark.parametrize("command", REFUSING[1:])
+def test_a_folder_whose_name_is_too_long(
+    capsys: pytest.CaptureFixture[str], spec: Path, command: tuple[str, ...]
+) -> None:
+    code, told = fails(capsys, *command, spec, "-o", "x" * 300)
+    assert code == 1
+    assert "File name too long" in told
+
+
+def test_a_model_whose_name_is_too_long(
+    capsys: pytest.CaptureFixture[str], write_spec: WriteSpec
+) -> None:
+    for name in ("x" * 300, f"models/{'x' * 300}"):
+        code, told = fails(capsys, "check", write_spec(model=Path(name)))
+        assert code == 3
+        assert name in told
+
+
 def test_a_device_that_is_not_there(
     capsys: pytest.CaptureFixture[str], spec: Path, tmp_path: Path
 ) -> None:
@@ -290,6 +309,20 @@ def test_a_damaged_table_of_subjects_is_mended_as_told(
         main(["build", str(spec), "-o", str(out)])
     assert ended.value.code in (0, 5)
     assert digests(out) == digests(cohort)
+
+
+def test_subjects_of_another_schema_version(
+    capsys: pytest.CaptureFixture[str], cohort: Path, tmp_path: Path
+) -> None:
+    out = shutil.copytree(cohort, tmp_path / "out")
+    path = out / "subjects.parquet"
+    table = pq.read_table(path)
+    later = {**table.schema.metadata, b"schema_version": b"99"}
+    pq.write_table(table.replace_schema_metadata(later), path)
+    code, told = fails(capsys, "validate", out)
+    assert code == 4
+    assert "subjects.parquet has schema version 99; this vct reads 1" in told
+    assert "Remove the file" not in told
 
 
 def test_validate_of_a_cohort_that_cannot_be_written(

@@ -16,6 +16,9 @@ def shard_run(**changes):
         "spec_sha256": "ab",
         "model": {"name": "m", "sha256": "cd"},
         "seed": 7,
+        "header_only_protocol": False,
+        "packages": {"torch": "2.9.0+cpu", "matplotlib": "3.10.0"},
+        "device": "cpu",
         "precision": "bf16",
         "batch_size": 1,
         "tile_plan": [],
@@ -77,6 +80,19 @@ def test_events_append_one_line_each(tmp_path):
     }
 
 
+def test_a_line_that_a_kill_has_cut_swallows_no_other(tmp_path):
+    now = datetime(2026, 1, 1, 10, tzinfo=UTC)
+    append_event(tmp_path, "build_started", now=now)
+    with (tmp_path / "events.jsonl").open("ab") as file:
+        file.write(b'{"time": "2026-01-01T10:00:00", "event": "subj')
+    append_event(tmp_path, "build_started", now=now)
+    append_event(tmp_path, "build_stopped", now=now)
+    lines = (tmp_path / "events.jsonl").read_text().splitlines()
+    assert len(lines) == 4
+    assert json.loads(lines[2])["event"] == "build_started"
+    assert json.loads(lines[3])["event"] == "build_stopped"
+
+
 def test_shards_merge(tmp_path):
     write_run(tmp_path / shard_name(1, 2), shard_run())
     write_run(
@@ -126,11 +142,27 @@ def test_shares_outside_are_those_of_all_shards(tmp_path):
     assert merged["share_outside_model_range"] == {"age_years": 0.375}
 
 
-def test_shards_that_differ_are_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"seed": 8}, "seed 8, shard 1 with 7"),
+        ({"device": "cuda"}, "device 'cuda', shard 1 with 'cpu'"),
+        ({"header_only_protocol": True}, "header_only_protocol True, shard 1 with"),
+        ({"packages": {"torch": "2.10.0"}}, "torch '2.10.0', shard 1 with '2.9.0'"),
+    ],
+)
+def test_shards_that_differ_are_refused(tmp_path, change, told):
     write_run(tmp_path / shard_name(1, 2), shard_run())
-    write_run(tmp_path / shard_name(2, 2), shard_run(seed=8))
-    with pytest.raises(CohortError, match="shard 2 of 2 was built with seed 8"):
+    write_run(tmp_path / shard_name(2, 2), shard_run(**change))
+    with pytest.raises(CohortError, match=f"shard 2 of 2 was built with {told}"):
         merge_runs(tmp_path)
+
+
+def test_shards_whose_software_decides_no_voxel_merge(tmp_path):
+    other = {"torch": "2.9.0+cu130", "matplotlib": "3.11.0"}
+    write_run(tmp_path / shard_name(1, 2), shard_run())
+    write_run(tmp_path / shard_name(2, 2), shard_run(packages=other))
+    assert merge_runs(tmp_path)["n_subjects"] == 6
 
 
 def test_a_missing_shard_is_named(tmp_path):

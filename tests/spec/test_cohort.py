@@ -80,11 +80,15 @@ def _rho(*rhos: float) -> dict[str, Any]:
         ({"size": 4.5}, "valid integer"),
         ({"size": True}, "valid integer"),
         ({"version": 2}, "Input should be 1"),
+        ({"version": True}, "Input should be 1"),
+        ({"version": 1.0}, "Input should be 1"),
         ({"name": "a\\b"}, "match pattern"),
         ({"name": "  "}, "match pattern"),
         ({"name": "x" * 65}, "at most 64"),
         ({"seed": -1}, "greater than or equal to 0"),
         ({"reference_date": "soon"}, "date"),
+        ({"reference_date": 0}, "valid date"),
+        ({"reference_date": "0"}, "valid date"),
         ({"reference_date": datetime.date(1, 1, 1)}, "between the years 1900 and 2200"),
         (_population(height_m=170), "height_m reaches 170; it is in meters"),
         (
@@ -220,6 +224,33 @@ def _rho(*rhos: float) -> dict[str, Any]:
             },
             "4 is no multiple of 3",
         ),
+        ({"arms": [{"name": "a", "ratio": 10**9}]}, "less than or equal to 1000"),
+        ({"randomization": {"block_size": 10**30}}, "less than or equal to 1000000"),
+        (
+            _population(age_years={"kind": "uniform", "low": 30, "high": 60})
+            | {"quotas": [{"age_years": {"low": 60, "high": 70}, "count": 1}]},
+            "nobody in the population meets quota '60-70'",
+        ),
+        (
+            _population(
+                age_years={
+                    "kind": "mixture",
+                    "components": [
+                        {"weight": 1, "draw": 20},
+                        {
+                            "weight": 1,
+                            "draw": {
+                                "kind": "histogram",
+                                "edges": [20, 40, 50, 80],
+                                "counts": [1, 0, 1],
+                            },
+                        },
+                    ],
+                }
+            )
+            | {"quotas": [{"age_years": {"low": 40, "high": 50}, "count": 1}]},
+            "nobody in the population meets quota '40-50'",
+        ),
         ({"eligibility": ["weight_kg > 900"]}, "cannot both hold"),
         (
             {"eligibility": ["age_years >= 70", "age_years < 60"]},
@@ -247,6 +278,23 @@ def test_what_is_refused(changes: dict[str, Any], told: str) -> None:
         ),
         ({"kind": "categorical", "weights": {20: 0}}, "weights must not all be 0"),
         ({"kind": "categorical", "weights": {}}, "at least 1 item"),
+        (
+            {"kind": "categorical", "weights": {"24": 1, 24: 2}},
+            "'24' and 24 are one value",
+        ),
+        ({"kind": "categorical", "weights": {True: 1}}, "true is no number"),
+        ({"kind": "categorical", "weights": {20: 1e308}}, "less than or equal to 1"),
+        ({"kind": "categorical", "weights": {1e20: 1}}, "less than or equal to 1"),
+        ({"kind": "normal", "mean": 27, "sd": 1e308}, "less than or equal to 1"),
+        ({"kind": "lognormal", "mean": 27, "sd": 1e200}, "less than or equal to 1"),
+        (
+            {"kind": "lognormal", "mean": 1e-9, "sd": 5},
+            "sd 5 is over a million times the mean 1e-09",
+        ),
+        (
+            {"kind": "truncated_normal", "mean": 25, "sd": 1e20, "low": 8, "high": 9},
+            "less than or equal to 1",
+        ),
         ({"kind": "categorical", "weights": {math.inf: 1}}, "finite number"),
         ({"kind": "categorical", "weights": {20: -1}}, "greater than or equal to 0"),
         (

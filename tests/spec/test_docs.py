@@ -8,9 +8,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.spec.strategies import spec_data
+from vct.models import find_model
 from vct.spec import CohortSpec, find_preset, json_schema
 from vct.spec.presets import PresetName
-from vct.subjects import COLUMNS
+from vct.subjects import COLUMNS, sample_subjects, share_outside
 
 DOCS = Path(__file__).parents[2] / "docs"
 REFERENCE = DOCS / "reference" / "spec.md"
@@ -99,6 +100,19 @@ def test_the_reference_is_made_from_the_code(make: Any, update_golden: bool) -> 
 
 def blocks(page: Path) -> list[str]:
     return re.findall(r"```yaml\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_populations_of_the_how_to_are_within_the_bundled_models(seed: int) -> None:
+    """So that what is copied from the page can be built."""
+    pieces = [YAML(typ="safe", pure=True).load(block) for block in blocks(HOW_TO)]
+    ranges = find_model("whole-body-4mm").ranges
+    shown = [piece for piece in pieces if piece.get("population")]
+    assert shown
+    for piece in shown:
+        spec = CohortSpec.model_validate(spec_data(**piece, size=60, seed=seed))
+        outside = share_outside(sample_subjects(spec), ranges)
+        assert not any(outside.values()), (piece, outside)
 
 
 @pytest.mark.parametrize("page", [HOW_TO, REFERENCE], ids=lambda p: p.stem)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.spec.strategies import spec_data
 from vct.errors import SpecError
-from vct.spec import CohortSpec
+from vct.spec import CohortSpec, load_spec
 from vct.spec.fixed import find_table, read_fixed
 
 GOOD = "subject_id,sex,age_years,height_m,bmi_kg_m2\nA1,F,60,1.6,25\nA2,M,50,1.8,27\n"
@@ -149,6 +149,29 @@ def test_an_arm_the_spec_does_not_name(tmp_path: Path) -> None:
     del data["population"]
     with pytest.raises(ValueError, match="has the arm 'c', which arms does not name"):
         CohortSpec.model_validate(data, context={"folder": tmp_path})
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("5", "3:16  subjects_file: must be the name of one file, such as people.csv"),
+        ("[a.csv]", "3:1  subjects_file: must be the name of one file"),
+        ("{a: 1}", "3:1  subjects_file: must be the name of one file"),
+        (r'"a\0b.csv"', r"a\x00b.csv': is no name of a file (embedded null byte)"),
+    ],
+)
+def test_what_names_no_table_is_told_in_its_line(
+    tmp_path: Path, given: str, told: str
+) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(
+        f"version: 1\nname: x\nsubjects_file: {given}\nseed: 1\n"
+        "protocol: {injected_mbq: 300, uptake_min: 60}\n"
+    )
+    with pytest.raises(SpecError) as error:
+        load_spec(path)
+    assert told in str(error.value)
+    assert str(error.value).count("spec.yaml:") == 1
 
 
 def test_a_table_that_cannot_even_be_looked_for_is_told(tmp_path: Path) -> None:

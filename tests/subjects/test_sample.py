@@ -1,5 +1,6 @@
 """Subjects: who is drawn, and that it depends on nothing but seed and place."""
 
+import itertools
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ from vct.spec import CohortSpec, cohorts_folder, load_spec
 from vct.spec.expression import evaluate, parse
 from vct.spec.presets import MODEL_RANGE
 from vct.subjects import sample_subjects, share_outside
-from vct.subjects.draw import WIDTH, uniforms
+from vct.subjects.draw import WIDTH, Source, uniforms
 
 PREFIX_COLUMNS = ["arm", "stratum", "sex", "age_years", "weight_kg", "injected_mbq"]
 SIGMAS = 5
@@ -241,12 +242,62 @@ def test_a_quota_draws_from_the_population_within_it() -> None:
     assert gap < SIGMAS * 2 * np.sqrt(1 / len(df) + 1 / len(free))
 
 
-def test_a_quota_nobody_can_fill_is_named() -> None:
-    ages = {"kind": "histogram", "edges": [20, 40, 50, 80], "counts": [1, 0, 1]}
+def test_a_quota_too_far_in_a_tail_is_named() -> None:
+    ages = {"kind": "normal", "mean": 40, "sd": 0.5}
     population = {"sex": "F", "age_years": ages, "bmi_kg_m2": 25}
-    quotas = [{"age_years": {"low": 40, "high": 50}, "count": 2}]
-    with pytest.raises(SpecError, match="nobody in the population is '40-50'"):
+    quotas = [{"age_years": {"low": 90, "high": 99}, "count": 2}]
+    with pytest.raises(SpecError, match="nobody in the population is '90-99'"):
         sample(population=population, quotas=quotas)
+
+
+def test_people_of_whom_something_is_no_number_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def draw(source: Source, u: np.ndarray) -> dict[str, np.ndarray]:
+        columns = drawn(source, u)
+        columns["height_m"][:2] = np.nan
+        return columns
+
+    drawn = Source.draw
+    monkeypatch.setattr(Source, "draw", draw)
+    with pytest.raises(SpecError, match="height_m is no number for 2 of 4 people"):
+        sample(size=4)
+
+
+def test_the_widest_numbers_a_spec_may_hold_give_numbers() -> None:
+    ages = {"kind": "truncated_normal", "mean": 1e10, "sd": 1e10, "low": 20, "high": 90}
+    weights = {"kind": "categorical", "weights": {20: 1e10, 30: 1e10}}
+    heights = {"kind": "lognormal", "mean": 1e-3, "sd": 1e3}
+    uptakes = {"kind": "normal", "mean": 60, "sd": 1e10}
+    df = sample(
+        size=200,
+        population={
+            "sex": "F", "age_years": ages, "bmi_kg_m2": weights, "height_m": heights,
+        },
+        protocol={"injected_mbq": 300, "uptake_min": uptakes},
+    )  # fmt: skip
+    assert df["age_years"].between(20, 90).all()
+    assert df["age_years"].nunique() == 200
+    assert set(df["bmi_kg_m2"]) == {20, 30}
+    assert df["height_m"].between(0.4, 2.6).all()
+    assert np.isfinite(df["uptake_min"]).all()
+
+
+def test_correlations_at_the_edge_of_what_can_be_give_numbers() -> None:
+    a, b, c = rhos = (0.56, 0.25, 0.9421845174272562)
+    assert 1 - b**2 - ((c - b * a) / np.sqrt(1 - a**2)) ** 2 < 0  # by rounding
+    pairs = itertools.combinations(("age_years", "height_m", "bmi_kg_m2"), 2)
+    population = {
+        "sex": "F",
+        "age_years": {"kind": "uniform", "low": 20, "high": 90},
+        "bmi_kg_m2": {"kind": "uniform", "low": 20, "high": 30},
+        "height_m": {"kind": "uniform", "low": 1.5, "high": 1.9},
+        "correlations": [
+            {"between": list(pair), "rho": rho}
+            for pair, rho in zip(pairs, rhos, strict=True)
+        ],
+    }
+    assert np.isfinite(sample(size=20, population=population)["bmi_kg_m2"]).all()
 
 
 def test_strata_balance_arms_among_whoever_is_drawn() -> None:

@@ -54,6 +54,28 @@ def test_every_number_has_a_unit_in_name_and_metadata(
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_a_table_that_cannot_be_written_leaves_the_one_that_is_there(
+    suffix: str,
+    subjects: pd.DataFrame,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fill(*arguments: object, **_: object) -> None:
+        path = next(a for a in arguments if isinstance(a, Path))
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", fill)
+    monkeypatch.setattr(pq, "write_table", fill)
+    path = tmp_path / f"subjects.{suffix}"
+    path.write_bytes(b"before")
+    with pytest.raises(OSError, match="No space left"):
+        write_subjects(subjects, path)
+    assert path.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
 def test_what_is_written_is_read(
     suffix: str, subjects: pd.DataFrame, tmp_path: Path
 ) -> None:

@@ -15,6 +15,10 @@ _NO_MEMORY = ("out of memory", "can't allocate memory")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
+class WriterMemoryError(MemoryError):
+    """A subject could not be written for lack of memory; the device had enough."""
+
+
 @contextmanager
 def told_as_user_errors(
     out: Path, on_existing: OnExisting = "resume"
@@ -30,7 +34,8 @@ def told_as_user_errors(
     ------
     VctError
         Instead of the ``OSError``, the ``BrokenProcessPool`` of a killed writer, the
-        ``MemoryError`` or torch's error on a full device raised inside.
+        ``WriterMemoryError`` of another, the ``MemoryError`` or torch's error on a full
+        device raised inside.
     """
     kept = f"Finished subjects are kept: then {how_to_go_on(on_existing)}."
     try:
@@ -40,6 +45,11 @@ def told_as_user_errors(
             f"{out}: a writer process was killed, often for lack of memory. Lower "
             f"--workers. {kept}"
         ) from None
+    except WriterMemoryError as error:
+        raise VctError(
+            f"{out}: too little memory to write a subject. Lower --workers, or end "
+            f"other programs. {kept}"
+        ) from error
     except (RuntimeError, MemoryError) as error:
         told = any(words in str(error) for words in _NO_MEMORY)
         if not (told or isinstance(error, MemoryError)):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from vct.partial import partials_of, written_beside, written_once
 OnExisting = Literal["resume", "fail", "overwrite"]
 
 IDENTITY_NAME = ".build.json"
+NUMERICS_NAME = ".numerics.json"
 _OURS = (
     "dicom",
     "previews",
@@ -31,6 +33,7 @@ _OURS = (
     "validation",
     "contact-sheet.png",
     IDENTITY_NAME,
+    NUMERICS_NAME,
 )
 
 
@@ -45,7 +48,8 @@ def claim(
     Parameters
     ----------
     identity
-        What must agree for two builds to share a folder; see ``agree``.
+        What must agree for two builds to share a folder, as far as it is known before
+        a model is loaded.
     on_existing
         ``resume`` goes on with an agreeing cohort, ``fail`` refuses any, and
         ``overwrite`` removes the cohort first (never a folder that is none).
@@ -61,7 +65,7 @@ def claim(
     out.mkdir(parents=True, exist_ok=True)
     path = out / IDENTITY_NAME
     if not written_once(path, lambda partial: write_run(partial, identity)):
-        agree(out, identity)
+        _require_agreement(out, read_identity(out), identity)
     if not (out / "cohort.yaml").is_file():
         with written_beside(out / "cohort.yaml") as partial:
             partial.write_bytes(spec_bytes)
@@ -96,60 +100,75 @@ def require_claimable(
 
 
 def read_identity(out: Path) -> dict[str, Any]:
-    """Identity of the build that began a folder.
+    """Identity of the build that began a folder, and numerics once they are known.
 
     Raises
     ------
     CohortError
         If the folder was begun by no build, or its record is damaged.
     """
-    path = out / IDENTITY_NAME
-    try:
-        identity = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
+    identity = _read_object(out / IDENTITY_NAME)
+    if identity is None:
         raise CohortError(
             f"{out} is not a cohort that 'vct build' began. Name the folder given "
             "with -o."
-        ) from None
+        )
+    return {**identity, **(_read_object(out / NUMERICS_NAME) or {})}
+
+
+def _read_object(path: Path) -> dict[str, Any] | None:
+    """What a JSON file holds; None without the file."""
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
     except (OSError, ValueError) as error:
         raise CohortError(
             f"{path} is damaged ({error}). Build again with '--on-existing overwrite'."
         ) from None
-    if not isinstance(identity, dict):
+    if not isinstance(values, dict):
         raise CohortError(f"{path} is damaged: it must hold a JSON object.")
-    return identity
+    return values
 
 
-def agree(out: Path, identity: dict[str, Any]) -> None:
-    """Compare with the identity on disk, and add to it what only now is known.
+def agree(out: Path, numerics: dict[str, Any]) -> None:
+    """Add the numerics, which only a loaded model tells, or find that they agree.
+
+    Of shards that begin together the first to write them decides.
 
     Raises
     ------
     CohortError
         With both values of every key that differs.
     """
-    known = read_identity(out)
-    _require_agreement(out, known, identity)
-    if any(key not in known for key in identity):
-        write_run(out / IDENTITY_NAME, {**known, **identity})
+    _require_agreement(out, read_identity(out), numerics)
+    written_once(out / NUMERICS_NAME, lambda partial: write_run(partial, numerics))
+    _require_agreement(out, read_identity(out), numerics)
 
 
 def _require_agreement(
     out: Path, known: dict[str, Any], identity: dict[str, Any]
 ) -> None:
-    differing = [
-        key for key in identity if key in known and known[key] != identity[key]
-    ]
+    differing = list(_differing(known, identity))
     if differing:
-        lines = [
-            f"  {key}: {known[key]!r} there, {identity[key]!r} now" for key in differing
-        ]
         raise CohortError(
-            f"{out} was begun with another spec, model or option:\n"
-            + "\n".join(lines)
+            f"{out} was begun with another spec, model, option or software:\n"
+            + "\n".join(f"  {line}" for line in differing)
             + "\nGive the same ones to resume, choose another folder with -o, or "
             "replace it with '--on-existing overwrite'."
         )
+
+
+def _differing(
+    known: dict[str, Any], identity: dict[str, Any], within: str = ""
+) -> Iterator[str]:
+    """Both values of every key that both have and that differs."""
+    for key in (key for key in identity if key in known):
+        there, now = known[key], identity[key]
+        if isinstance(there, dict) and isinstance(now, dict):
+            yield from _differing(there, now, f"{within}{key}.")
+        elif there != now:
+            yield f"{within}{key}: {there!r} there, {now!r} now"
 
 
 def how_to_go_on(on_existing: OnExisting) -> str:

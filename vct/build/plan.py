@@ -143,12 +143,12 @@ def plan_cohort(
     VctError
         If ``shard`` comes with ``limit`` or ``only``.
     """
-    from vct.spec import load_spec
+    from vct.spec import load_spec, read_spec
     from vct.subjects import sample_subjects, share_outside
 
     path = Path(spec_path)
-    spec = load_spec(path)
-    spec_bytes = path.read_bytes()
+    spec_bytes = read_spec(path)
+    spec = load_spec(path, spec_bytes)
     spec = _overridden(spec, seed, extrapolate, header_only_protocol)
     card = find_model(spec.model.name)
     subjects = sample_subjects(spec)

@@ -11,6 +11,7 @@ from vct.build.timing import read_events, seconds_by_stage, seconds_of, sessions
 from vct.errors import CohortError
 from vct.manifest import read_run
 from vct.provenance import (
+    deciding_versions,
     package_versions,
     peak_memory_bytes,
     python_version,
@@ -35,6 +36,7 @@ def plan_identity(plan: Plan, batch_size: int | None) -> dict[str, Any]:
             "trained_on": plan.card.trained_on,
         },
         "header_only_protocol": spec.protocol.header_only,
+        "packages": deciding_versions(package_versions()),
     }
     if batch_size is not None:
         identity["batch_size"] = batch_size
@@ -62,7 +64,7 @@ def run_record(
     done: Collection[str],
 ) -> dict[str, Any]:
     """Contents of ``run.json``: of all builds into the folder, stopped ones too."""
-    before = _record_before(run_path)
+    before = record_before(run_path)
     events = read_events(out)
     found = sessions(events, str(plan.shard) if plan.shard else None)
     started = min((session.started for session in found), default=finished)
@@ -106,7 +108,7 @@ def _share_outside(plan: Plan, done: Collection[str]) -> dict[str, float]:
     return share_outside(there, plan.card.ranges) if len(there) else {}
 
 
-def _record_before(path: Path) -> dict[str, Any]:
+def record_before(path: Path) -> dict[str, Any]:
     """Run record of an earlier build into the same folder, or nothing."""
     try:
         return read_run(path) if path.is_file() else {}

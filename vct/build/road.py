@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,7 +14,12 @@ from vct.build.failures import told_as_user_errors
 from vct.build.finish import summarize, utc_now
 from vct.build.folder import OnExisting, agree, claim, finished, read_identity
 from vct.build.plan import Plan, plan_cohort
-from vct.build.record import cascade_identity, plan_identity, run_record
+from vct.build.record import (
+    cascade_identity,
+    plan_identity,
+    record_before,
+    run_record,
+)
 from vct.build.study import study_context
 from vct.build.who import agreed_subjects
 from vct.build.writing import WriteTask, write_one, writer_pool
@@ -23,7 +27,6 @@ from vct.device import resolve_device
 from vct.errors import VctError
 from vct.manifest import append_event, shard_name, write_run
 from vct.shard import Shard
-from vct.workers import kill_workers
 
 if TYPE_CHECKING:
     from vct.cascade import Cascade, GeneratedSubject
@@ -109,7 +112,7 @@ def build_cohort(
     --------
     ::
 
-        for subject in vct.build_cohort("cohorts/quickstart.yaml", "out"):
+        for subject in vct.build_cohort("my.yaml", "out", workers=0):
             print(subject.subject_id, subject.folder)
     """
     plan = plan_cohort(
@@ -241,8 +244,6 @@ class Build:
                     yield from self._finished(pending, max(1, workers) + 1)
                 yield from self._finished(pending, 0)
             except BaseException as error:
-                if isinstance(error, BrokenProcessPool):
-                    kill_workers(pool)
                 pool.shutdown(wait=True, cancel_futures=True)
                 with suppress(OSError):  # the full disk that stopped us, perhaps
                     self._stopped(error, pending)
@@ -299,19 +300,21 @@ class Build:
         shard = self.plan.shard
         name = shard_name(shard.number, shard.count) if shard else "run.json"
         path = self.out / name
-        if anything_new or not path.is_file():
-            write_run(path, self._record(path))
+        done = self._done()
+        # A build killed before this line has left a record of fewer, or none.
+        if anything_new or record_before(path).get("n_subjects") != len(done):
+            write_run(path, self._record(path, done))
         if shard is None:
             self._notify("Measuring and writing the report")
             self.findings = summarize(self.out, report=self.plan.spec.output.report)
         self._event("build_finished", seconds=seconds)
 
-    def _record(self, path: Path) -> dict[str, Any]:
-        if self.plan.shard:
-            done = [s for s in self.plan.selected if finished(self.out, s)]
-        else:
-            every = self.plan.subjects["subject_id"]
-            done = [s for s in every if finished(self.out, s)]
+    def _done(self) -> list[str]:
+        """Subjects that are finished: of the shard, or of the whole cohort."""
+        every = self.plan.selected if self.plan.shard else self.plan.subjects.subject_id
+        return [name for name in every if finished(self.out, name)]
+
+    def _record(self, path: Path, done: list[str]) -> dict[str, Any]:
         return run_record(
             self.plan,
             read_identity(self.out),

@@ -1,15 +1,15 @@
 """One subject to disk, in a writer process: complete and renamed, or not there."""
 
-import multiprocessing
 import shutil
 import time
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vct.build.failures import WriterMemoryError
 from vct.partial import partial_beside, partials_of
-from vct.workers import begin_worker
+from vct.workers import worker_pool
 
 if TYPE_CHECKING:
     from vct.dicom import StudyContext
@@ -44,6 +44,8 @@ def write_one(task: WriteTask) -> float:
     ------
     OSError
         If the disk is full or not writable; nothing is left behind.
+    WriterMemoryError
+        If memory is too little; likewise.
     """
     from vct.dicom import write_subject
     from vct.manifest import write_subject_record
@@ -68,6 +70,8 @@ def write_one(task: WriteTask) -> float:
         if task.preview:
             _write_preview(task, partial)
         partial.rename(place)
+    except MemoryError as error:
+        raise WriterMemoryError(str(error)) from error
     except OSError:
         if not place.is_dir():
             raise
@@ -89,16 +93,11 @@ def _write_preview(task: WriteTask, folder: Path) -> None:
 def writer_pool(workers: int) -> Executor:
     """Pool of writer processes; with 0 workers, this process writes by itself.
 
-    The processes are spawned (a forked one would inherit locks of torch's threads),
-    import ahead of their first task, leave Ctrl-C to their parent and end with it.
+    The processes import ahead of their first task.
     """
     if workers == 0:
         return _Here()
-    pool = ProcessPoolExecutor(
-        workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=begin_worker,
-    )
+    pool = worker_pool(workers)
     for _ in range(workers):
         pool.submit(_warm)
     return pool

@@ -84,6 +84,7 @@ def build(
         how_to_go_on,
         kept_subjects,
         plan_cohort,
+        told_as_user_errors,
     )
 
     part = Shard.parse(shard, os.environ) if shard else None
@@ -97,10 +98,13 @@ def build(
     }
     if dry_run:
         plan = plan_cohort(spec_path, **request)
-        show(describe(plan, out, len(kept_subjects(plan, out, on_existing))))
+        with told_as_user_errors(out, on_existing):
+            kept = kept_subjects(plan, out, on_existing)
+        show(describe(plan, out, len(kept)))
         plan.check_request()
         check_options(out, part, on_existing, workers=workers, batch_size=batch_size)
-        check_folder(plan, out, on_existing, batch_size)
+        with told_as_user_errors(out, on_existing):
+            check_folder(plan, out, on_existing, batch_size)
         return
     signal.signal(signal.SIGTERM, _interrupt)  # what SLURM sends before it kills
     running = build_cohort(

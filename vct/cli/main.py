@@ -1,5 +1,6 @@
 """The application: commands gathered, errors turned into words and exit codes."""
 
+import io
 import sys
 import traceback
 from collections.abc import Sequence
@@ -56,6 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     given = [argument for argument in given if argument != "--debug"]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name the terminal cannot show
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(given, prog_name="vct")
     except VctError as error:

@@ -65,7 +65,11 @@ def contact_sheet(
     ),
     columns: Annotated[int, typer.Option(min=1, help="Tiles in a row.")] = 6,
 ) -> None:
-    """Draw all subjects of a cohort on one sheet, from their previews."""
+    """Draw all subjects of a cohort on one sheet, from their previews.
+
+    More than 400 finished subjects are refused, and one without a preview: 'vct
+    preview' draws it.
+    """
     from vct.manifest import load_cohort
     from vct.report import write_contact_sheet
 

@@ -7,11 +7,10 @@ so that a stopped run goes on and one bad study loses nothing.
 import json
 import shutil
 from collections.abc import Callable, Generator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,7 +24,7 @@ from vct.validation.reference_file import (
     read_reference,
     write_reference,
 )
-from vct.workers import begin_worker, kill_workers
+from vct.workers import worker_pool
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,9 +133,8 @@ def _measured(
     if workers == 1:
         yield from (_measure_one(work, name) for name in names)
         return
-    context = get_context("spawn")
     running: set[Future[tuple[str, str | None]]] = set()
-    with ProcessPoolExecutor(workers, context, begin_worker) as pool:
+    with worker_pool(workers) as pool:
         try:
             for name in names:
                 # Nobody waits in a queue, which a stop would have to wait for.
@@ -146,7 +144,6 @@ def _measured(
             while running:
                 yield from _ended(running)
         except BrokenProcessPool:
-            kill_workers(pool)
             raise VctError(
                 "A worker was killed, for lack of memory most likely. Run the same "
                 "line with fewer --workers: studies that were measured are kept."

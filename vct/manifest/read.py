@@ -1,5 +1,6 @@
 """Cohort directory → tables: the public way back in."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -136,14 +137,19 @@ def read_cohort_subjects(out: Path) -> "pd.DataFrame":
     Raises
     ------
     CohortError
-        If it is missing or damaged.
+        If it is missing, damaged or of another schema version.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     from vct.errors import VctError
-    from vct.subjects import read_subjects
+    from vct.subjects import SCHEMA_VERSION, read_subjects
 
     path = out / "subjects.parquet"
     if not path.is_file():
         raise CohortError(f"{path} is missing. {_AGAIN}")
+    with suppress(pa.ArrowException, OSError):  # a damaged table is told below
+        _require_version(path, pq.read_schema(path), SCHEMA_VERSION)
     try:
         return read_subjects(path)
     except VctError as error:
@@ -172,17 +178,21 @@ def read_table(path: Path, columns: Any) -> "pd.DataFrame":
     except (pa.ArrowException, OSError) as error:
         raise CohortError(f"{path} is damaged ({error}). {_AGAIN}") from error
 
-    metadata = table.schema.metadata or {}
-    version = metadata.get(b"schema_version", b"none").decode()
-    if version != SCHEMA_VERSION:
-        raise CohortError(
-            f"{path} has schema version {version}; this vct reads {SCHEMA_VERSION}. "
-            "Read it with the vct version named in run.json, or build again."
-        )
+    _require_version(path, table.schema, SCHEMA_VERSION)
     absent = [name for name in columns if name not in table.column_names]
     if absent:
         raise CohortError(f"{path} lacks the column {', '.join(absent)}. {_AGAIN}")
     return table.to_pandas()
+
+
+def _require_version(path: Path, schema: Any, readable: str) -> None:
+    metadata = schema.metadata or {}
+    version = metadata.get(b"schema_version", b"none").decode()
+    if version != readable:
+        raise CohortError(
+            f"{path} has schema version {version}; this vct reads {readable}. "
+            "Read it with the vct version named in run.json, or build again."
+        )
 
 
 def _read_images(path: Path) -> "pd.DataFrame":

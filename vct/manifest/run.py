@@ -6,14 +6,16 @@ differ.
 
 import json
 import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from vct.errors import CohortError
 from vct.partial import written_beside
+from vct.provenance import deciding_versions
 
 RUN_NAME = "run.json"
 EVENTS_NAME = "events.jsonl"
@@ -24,6 +26,8 @@ _SHARED = (
     "spec_sha256",
     "model",
     "seed",
+    "header_only_protocol",
+    "device",
     "precision",
     "batch_size",
     "tile_plan",
@@ -96,8 +100,16 @@ def append_event(out: Path, event: str, *, now: datetime, **fields: Any) -> None
     _require_json(record, EVENTS_NAME)
     line = json.dumps(record, allow_nan=False, ensure_ascii=False) + "\n"
     # One write of one line: appends of several processes do not interleave.
-    with (out / EVENTS_NAME).open("ab", buffering=0) as file:
-        file.write(line.encode("utf-8"))
+    with (out / EVENTS_NAME).open("a+b", buffering=0) as file:
+        file.write(("\n" * _ends_in_a_cut(file) + line).encode("utf-8"))
+
+
+def _ends_in_a_cut(file: BinaryIO) -> bool:
+    """Whether a kill or a full disk has cut the last line."""
+    if not file.seek(0, os.SEEK_END):
+        return False
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) != b"\n"
 
 
 def merge_runs(out: Path) -> dict[str, Any]:
@@ -111,7 +123,7 @@ def merge_runs(out: Path) -> dict[str, Any]:
     ------
     CohortError
         If a shard is missing, or shards were built from different specs, models,
-        seeds or with different numerics.
+        seeds or software, or with different numerics.
     """
     runs = _read_shards(out)
     merged = {
@@ -135,14 +147,24 @@ def _shared_record(out: Path, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
         raise CohortError(f"{out}: no shard has built a subject. Build them first.")
     first, record = next(iter(built.items()))
     for number, run in built.items():
-        for key in _SHARED:
-            if run.get(key) != record.get(key):
+        here, there = _shared(run), _shared(record)
+        for key in here | there:
+            if here.get(key) != there.get(key):
                 raise CohortError(
                     f"{out}: shard {number} of {len(runs)} was built with {key} "
-                    f"{run.get(key)!r}, shard {first} with {record.get(key)!r}. Build "
-                    "the shards of one cohort with one spec and the same options."
+                    f"{here.get(key)!r}, shard {first} with {there.get(key)!r}. Build "
+                    "the shards of one cohort with one spec, the same options and the "
+                    "same software."
                 )
     return record
+
+
+def _shared(run: dict[str, Any]) -> dict[str, Any]:
+    """What shards of one cohort must agree on, as one of them has it."""
+    return {
+        **{key: run.get(key) for key in _SHARED},
+        **deciding_versions(run.get("packages", {})),
+    }
 
 
 def shards_there(out: Path) -> list[tuple[int, int]]:

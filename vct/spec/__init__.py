@@ -1,7 +1,7 @@
 """What the user asks for: the YAML, its checks, its schema."""
 
 from vct.spec.cohort import CohortSpec
-from vct.spec.loading import load_spec
+from vct.spec.loading import load_spec, read_spec
 from vct.spec.population import ArmSpec, Correlation, Population, Quota, Strata
 from vct.spec.presets import Preset, find_preset
 from vct.spec.protocol import Model, Output, Protocol, Sampler
@@ -25,4 +25,5 @@ __all__ = [
     "find_preset",
     "json_schema",
     "load_spec",
+    "read_spec",
 ]

@@ -1,15 +1,23 @@
 """CohortSpec: the top level of the YAML."""
 
 import datetime
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import PydanticKnownError
 
 from vct.errors import SpecError
 from vct.spec.contradiction import Choices, Ranges, find_contradictions
-from vct.spec.distributions import SexShares, support
+from vct.spec.distributions import SexShares, gives, support
 from vct.spec.expression import Node, parse
 from vct.spec.fixed import find_table, read_fixed
 from vct.spec.part import Integer, Label, Location, Part, Problem, refuse
@@ -29,6 +37,21 @@ MAX_SIZE = 10_000_000
 SEEDS = 2**63  # the first number that is none
 
 
+def _one(value: Any) -> Any:
+    """Refuse what only equals 1: true, and 1.0."""
+    if isinstance(value, bool | float):
+        raise PydanticKnownError("literal_error", {"expected": "1"})
+    return value
+
+
+def _date(value: Any) -> Any:
+    """Refuse numbers, which Pydantic takes for seconds or days since 1970."""
+    is_text = isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value)
+    if not (is_text or isinstance(value, datetime.date)):
+        raise PydanticKnownError("date_type")
+    return value
+
+
 def _reference_date(value: datetime.date) -> datetime.date:
     if not 1900 <= value.year <= 2200:
         raise ValueError("must lie between the years 1900 and 2200")
@@ -38,15 +61,15 @@ def _reference_date(value: datetime.date) -> datetime.date:
 class CohortSpec(Part):
     """A cohort: who, how many, how scanned, by which model."""
 
-    version: Literal[1]
+    version: Annotated[Literal[1], BeforeValidator(_one)]
     """Version of this format."""
     name: Label
     """Name of the cohort, at most 64 characters; DICOM calls it the trial."""
     seed: Annotated[Integer, Field(ge=0, lt=SEEDS)]
     """Seed of everything random: the same spec and seed give the same cohort."""
-    reference_date: Annotated[datetime.date, AfterValidator(_reference_date)] = (
-        datetime.date(2026, 1, 1)
-    )
+    reference_date: Annotated[
+        datetime.date, BeforeValidator(_date), AfterValidator(_reference_date)
+    ] = datetime.date(2026, 1, 1)
     """Date of every study; no clock is read."""
     size: Annotated[Integer, Field(ge=1, le=MAX_SIZE)]
     """Number of subjects; with subjects_file, that of its rows."""
@@ -105,8 +128,10 @@ def resolve_table(data: Any, folder: Path) -> Any:
         Of the spec, from which the table is named.
     """
     file = data.get("subjects_file") if isinstance(data, Mapping) else None
-    if not isinstance(file, str | Path):
+    if file is None:
         return data
+    if not isinstance(file, str | Path):
+        return {"size": 1, **data}  # that it is no name is told elsewhere
     path = find_table(folder, Path(file))
     changed = {**data, "subjects_file": path}
     changed.setdefault("size", _rows(path))
@@ -256,6 +281,9 @@ def _contradictions(parts: Mapping[str, Any]) -> Iterator[Problem]:
                     at = ("quotas", j) if quota is not None else _home(arm, i)
                     yield _place(pair, places, at), _sentence(pair, arm, own)
                 told |= {s for s in pair if not s.startswith(_GIVEN)}
+            if quota is not None and not found and not _can_fill(population, quota):
+                message = f"nobody in the population meets quota '{quota.name}'"
+                yield ("quotas", j), message
             if quota is None and any(_is_empty(pair) for pair in found):
                 break  # and so is every quota
 
@@ -357,6 +385,23 @@ def _support(
         return MODEL_RANGE[name]  # of a preset, or a height from NHANES
     low, high = support(distribution, sex)
     return max(low, POSSIBLE[name][0]), min(high, POSSIBLE[name][1])
+
+
+def _can_fill(population: Population | None, quota: Quota) -> bool:
+    """Whether a population has ages of a quota's band, of its sex."""
+    if population is None or quota.age_years is None:
+        return True
+    sex, band = _only_sex(population, quota), quota.age_years
+    if population.age_years is not None:
+        return gives(population.age_years, band.low, band.high, sex)
+    if population.preset is None:
+        return True
+    preset = find_preset(population.preset)
+    return any(
+        gives(preset.age(each), band.low, band.high)
+        for each in ("F", "M")
+        if sex in (None, each)
+    )
 
 
 def _only_sex(population: Population | None, quota: Quota | None) -> str | None:

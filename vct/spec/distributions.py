@@ -5,11 +5,21 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import AllowInfNan, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    AllowInfNan,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
-from vct.spec.part import Number, Part, Positive, Problem, refuse
+from vct.spec.part import LARGEST, NotNegative, Number, Part, Positive, Problem, refuse
 
 Sex = Literal["F", "M"]
+
+
+_LARGEST_RATIO = 1e6  # of SD and mean; the square of a larger one may overflow
 
 
 class Constant(Part):
@@ -65,6 +75,13 @@ class LogNormal(Part):
     sd: Positive
     """Standard deviation, above 0."""
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.sd > _LARGEST_RATIO * self.mean:
+            message = f"sd {self.sd:g} is over a million times the mean {self.mean:g}"
+            refuse([(("sd",), message)])
+        return self
+
 
 class Uniform(Part):
     """Every value from ``low`` to ``high`` alike."""
@@ -81,12 +98,32 @@ class Uniform(Part):
         return self
 
 
+def _values_apart(weights: Any) -> Any:
+    """Refuse two keys for one value, which were one: JSON has texts for keys."""
+    seen: dict[float, Any] = {}
+    for key in weights if isinstance(weights, Mapping) else ():
+        try:
+            value = float(key)
+        except (TypeError, ValueError):
+            continue  # told by its type
+        if isinstance(key, bool):
+            raise ValueError(f"{str(key).lower()} is no number")
+        if value in seen:
+            raise ValueError(f"{seen[value]!r} and {key!r} are one value")
+        seen[value] = key
+    return weights
+
+
+_Key = Annotated[float, AllowInfNan(False), Field(ge=-LARGEST, le=LARGEST)]
+
+
 class Categorical(Part):
     """A few values, each with its weight."""
 
     kind: Literal["categorical"]
     weights: Annotated[
-        dict[Annotated[float, AllowInfNan(False)], Annotated[Number, Field(ge=0)]],
+        dict[_Key, NotNegative],
+        BeforeValidator(_values_apart),
         Field(min_length=1),
     ]
     """Value: weight. Weights need not add up to 1."""
@@ -103,7 +140,7 @@ class Histogram(Part):
     kind: Literal["histogram"]
     edges: Annotated[tuple[Number, ...], Field(min_length=2)]
     """Edges of the bins, ascending; one more than counts."""
-    counts: Annotated[tuple[Annotated[Number, Field(ge=0)], ...], Field(min_length=1)]
+    counts: Annotated[tuple[NotNegative, ...], Field(min_length=1)]
     """Count or weight of each bin."""
 
     @model_validator(mode="after")
@@ -249,7 +286,7 @@ class SexShares(Part):
     """Shares of women and men."""
 
     kind: Literal["categorical"]
-    weights: Annotated[dict[Sex, Annotated[Number, Field(ge=0)]], Field(min_length=1)]
+    weights: Annotated[dict[Sex, NotNegative], Field(min_length=1)]
     """F and M, each with its weight; they need not add up to 1."""
 
     @model_validator(mode="after")
@@ -281,6 +318,28 @@ def support(distribution: Any, sex: str | None = None) -> tuple[float, float]:
         case ByAge(by_age=by_age):
             return _hull([support(band.draw, sex) for band in by_age])
     return -float("inf"), float("inf")
+
+
+def gives(distribution: Any, low: float, high: float, sex: str | None = None) -> bool:
+    """Whether there are values from ``low``, itself inside, up to ``high``, outside.
+
+    Of one sex or of either. Tails without end reach everywhere.
+    """
+    match distribution:
+        case Constant(value=value) | (int() | float() as value):
+            return low <= value < high
+        case Categorical(weights=weights):
+            return any(low <= x < high for x, weight in weights.items() if weight > 0)
+        case Histogram(edges=edges, counts=counts):
+            bins = zip(itertools.pairwise(edges), counts, strict=True)
+            return any(a < high and low < b for (a, b), count in bins if count > 0)
+        case Mixture(components=components):
+            return any(gives(c.draw, low, high) for c in components)
+        case BySex(by_sex=by_sex):
+            chosen = [d for name, d in by_sex.items() if sex in (None, name)]
+            return any(gives(d, low, high, sex) for d in chosen)
+    lowest, highest = support(distribution, sex)
+    return lowest < high and low < highest
 
 
 _REACH_SD = 6

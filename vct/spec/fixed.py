@@ -70,6 +70,8 @@ def read_fixed(path: Path) -> FixedTable:
         stat = path.stat()
     except OSError as error:
         raise SpecError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise SpecError(f"{str(path)!r}: is no name of a file ({error})") from error
     return _read(path, stat.st_mtime_ns, stat.st_size)
 
 

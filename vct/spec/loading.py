@@ -32,8 +32,13 @@ class _Problem:
     message: str
 
 
-def load_spec(path: str | Path) -> CohortSpec:
+def load_spec(path: str | Path, spec_bytes: bytes | None = None) -> CohortSpec:
     """Read a cohort's spec.
+
+    Parameters
+    ----------
+    spec_bytes
+        What ``read_spec`` read there: a pipe can be read once only.
 
     Raises
     ------
@@ -42,7 +47,7 @@ def load_spec(path: str | Path) -> CohortSpec:
         message``, the line itself and a caret.
     """
     path = Path(path)
-    text = _read(path)
+    text = _text(path, read_spec(path) if spec_bytes is None else spec_bytes)
     document = _Document(path, text)
     if document.problems:
         raise document.error()
@@ -54,20 +59,31 @@ def load_spec(path: str | Path) -> CohortSpec:
     raise document.error()
 
 
-def _read(path: Path) -> str:
+def read_spec(path: Path) -> bytes:
+    """Bytes of a spec's file.
+
+    Raises
+    ------
+    SpecError
+        If it is missing or cannot be read.
+    """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        return path.read_bytes()
     except FileNotFoundError:
         raise SpecError(
             f"{path}: there is no such file. 'vct new {path.name}' writes an example."
         ) from None
     except OSError as error:
         raise SpecError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _text(path: Path, spec_bytes: bytes) -> str:
+    try:
+        return spec_bytes.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SpecError(
             f"{path}: is not UTF-8 text (byte {error.start}). Is it a YAML file?"
         ) from None
-    return text
 
 
 class _Document:
@@ -309,6 +325,8 @@ def _message(item: dict[str, Any]) -> str:
             return f"must be keys with values{_got(given)}"
         case "tuple_type":
             return f"must be a list, such as [a, b] or lines with '- '{_got(given)}"
+        case "path_type":
+            return f"must be the name of one file, such as people.csv{_got(given)}"
         case "bool_type":
             return f"must be true or false{_got(given)}"
         case "date_type" | "date_from_datetime_inexact" | "date_from_datetime_parsing":

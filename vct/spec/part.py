@@ -8,9 +8,15 @@ from pydantic_core import PydanticCustomError
 Location = tuple[str | int, ...]
 Problem = tuple[Location, str]
 
+LARGEST = 1e10
+"""Numbers end here: with an SD of 1e10 a cut distribution has six digits left, and no
+sum or square overflows. As a weight, it is mankind."""
+
 # Strict scalars: "4" is no number, 4.5 no integer, true neither.
-Number = Annotated[float, Strict(), AllowInfNan(False)]
-Positive = Annotated[Number, Field(gt=0)]
+Finite = Annotated[float, Strict(), AllowInfNan(False)]
+Number = Annotated[Finite, Field(ge=-LARGEST, le=LARGEST)]
+NotNegative = Annotated[Finite, Field(ge=0, le=LARGEST)]
+Positive = Annotated[Finite, Field(gt=0, le=LARGEST)]
 Integer = Annotated[int, Strict()]
 Flag = Annotated[bool, Strict()]
 Text = Annotated[str, Strict(), Field(min_length=1)]

@@ -15,10 +15,11 @@ from vct.spec.distributions import (
 )
 from vct.spec.expression import parse
 from vct.spec.part import (
+    Finite,
     Flag,
     Integer,
     Label,
-    Number,
+    NotNegative,
     Part,
     Positive,
     Problem,
@@ -34,6 +35,10 @@ POSSIBLE = {
     "bmi_kg_m2": (8.0, 120.0),
 }
 _UNITS = {"age_years": "years", "height_m": "meters", "bmi_kg_m2": "kg/m²"}
+
+# A block is drawn as a whole, whoever of it the cohort is large enough for.
+LARGEST_RATIO = 1_000
+LARGEST_BLOCK = 1_000_000
 
 Variable = Literal["age_years", "height_m", "bmi_kg_m2"]
 
@@ -62,7 +67,7 @@ class Correlation(Part):
 
     between: Annotated[tuple[Variable, ...], Field(min_length=2, max_length=2)]
     """Two of age_years, height_m, bmi_kg_m2."""
-    rho: Annotated[Number, Field(gt=-1, lt=1)]
+    rho: Annotated[Finite, Field(gt=-1, lt=1)]
     """Correlation of the normal scores, above -1 and below 1."""
 
 
@@ -173,7 +178,7 @@ def _depends_on_age(distribution: object) -> bool:
 class AgeRange(Part):
     """Ages from ``low``, itself inside, up to ``high``, itself outside."""
 
-    low: Annotated[Number, Field(ge=0)] = 0.0
+    low: NotNegative = 0.0
     """Youngest age [years]."""
     high: Positive = 120.0
     """Age that is too old [years]."""
@@ -243,8 +248,9 @@ class ArmSpec(Part):
 
     name: Label
     """Name of the arm, at most 64 characters."""
-    ratio: Annotated[Integer, Field(ge=1)] = 1
-    """Subjects of this arm for each of the others' ratios: 2 and 1 is two to one."""
+    ratio: Annotated[Integer, Field(ge=1, le=LARGEST_RATIO)] = 1
+    """Subjects of this arm for each of the others' ratios: 2 and 1 is two to one. At
+    most 1000."""
     population: Population | None = None
     """Population of this arm instead of the cohort's."""
     eligibility: tuple[Rule, ...] = ()
@@ -254,5 +260,6 @@ class ArmSpec(Part):
 class Randomization(Part):
     """Allocation to arms in permuted blocks."""
 
-    block_size: Annotated[Integer, Field(ge=1)]
-    """Subjects in a block: a multiple of the sum of the arms' ratios."""
+    block_size: Annotated[Integer, Field(ge=1, le=LARGEST_BLOCK)]
+    """Subjects in a block: a multiple of the sum of the arms' ratios, at most
+    1000000."""

@@ -98,7 +98,8 @@ class Model(Part):
     """Which model draws the pictures."""
 
     name: Annotated[str, Field(strict=True, min_length=1)] = "whole-body-4mm"
-    """Name of a model, see 'vct models', or its folder."""
+    """Name of a bundled model, see 'vct models', or a model's folder, which counts from
+    the working directory; './tiny' where a bundled model is called tiny, too."""
     extrapolate: Flag = False
     """Accept subjects outside the model's range."""
     sampler: Sampler = Sampler()

@@ -214,7 +214,7 @@ class Source:
         r32 = named.get(frozenset(("height_m", "bmi_kg_m2")), 0.0)
         l22 = np.sqrt(1 - r21**2)
         l32 = (r32 - r31 * r21) / l22
-        l33 = np.sqrt(1 - r31**2 - l32**2)
+        l33 = np.sqrt(max(0.0, 1 - r31**2 - l32**2))  # rounded, it may fall below 0
         height = r21 * age_scores + l22 * score_height
         bmi = r31 * age_scores + l32 * score_height + l33 * score_bmi
         return ndtr(height), ndtr(bmi)

@@ -97,9 +97,24 @@ def sample_columns(
         index, names = stratify(spec.strata, is_male, columns["age_years"])
         strata = np.array(names)[index]
         arms = arm_sequence(spec, index, names, seed)
+    _require_numbers(columns)
     columns["arm"] = np.array([arm.name for arm in spec.arms])[arms]
     columns["stratum"] = strata
     return columns, attrition
+
+
+def _require_numbers(columns: Columns) -> None:
+    """Refuse people of whom a distribution did not give a number."""
+    for name, values in columns.items():
+        if values.dtype.kind != "f":
+            continue
+        bad = int((~np.isfinite(values)).sum())
+        if bad:
+            raise SpecError(
+                f"{name} is no number for {bad} of {len(values)} people drawn: where "
+                "their distribution is cut, it has nobody left. Widen its ends, or "
+                "move it."
+            )
 
 
 @dataclass

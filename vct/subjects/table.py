@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vct.column import Column
 from vct.errors import CohortError
+from vct.partial import written_beside
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,15 +118,20 @@ def subject_ids(n: int) -> list[str]:
 
 
 def write_subjects(df: "pd.DataFrame", path: str | Path) -> None:
-    """Write the table: CSV if the path ends so, Parquet otherwise.
+    """Write the table, whole or not at all: CSV if the path ends so, Parquet otherwise.
 
     Parquet holds ``unit`` and ``description`` in the field metadata and
     ``schema_version`` in the table metadata. Equal tables give equal bytes.
     """
     path = Path(path)
-    if path.suffix.lower() == ".csv":
-        df.to_csv(path, index=False, lineterminator="\n")
-        return
+    with written_beside(path) as partial:
+        if path.suffix.lower() == ".csv":
+            df.to_csv(partial, index=False, lineterminator="\n")
+        else:
+            _write_parquet(df, partial)
+
+
+def _write_parquet(df: "pd.DataFrame", path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
