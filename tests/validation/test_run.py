@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -121,7 +122,8 @@ def measured(cohort, organ: str, **columns):
     """The cohort with one more row a subject, by threshold."""
     names = cohort.subjects["subject_id"]
     rows = pd.DataFrame(
-        {"subject_id": names, "organ": organ, "source": "threshold"} | columns
+        {"subject_id": names, "organ": organ, "source": "threshold", "status": "ok"}
+        | columns
     )
     others = cohort.organs[cohort.organs["organ"] != organ]
     return replace(cohort, organs=pd.concat([others, rows], ignore_index=True))
@@ -149,6 +151,21 @@ def test_subjects_without_a_hot_bladder_are_named(cohort_dir, small, verdict, no
     assert of_patients.verdict == "info"
     few = replace(cohort, organs=cohort.organs.query("subject_id <= 'S0019'"))
     assert image_finding(few, "image/no-hot-bladder").verdict == "info"
+
+
+def test_a_bladder_that_the_field_cuts_is_not_missing(cohort_dir):
+    cohort = load_cohort(cohort_dir)
+    names = cohort.subjects["subject_id"]
+    cut = names == "S0003"
+    cohort = measured(
+        cohort,
+        "bladder_suv",
+        volume_ml=np.where(cut, np.nan, 20.0),
+        status=np.where(cut, "cut_by_field", "ok"),
+    )
+    finding = image_finding(cohort, "image/no-hot-bladder")
+    assert (finding.value, finding.n, finding.excluded) == (0.0, 23, 1)
+    assert finding.verdict == "pass"
 
 
 @pytest.mark.parametrize(

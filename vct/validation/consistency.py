@@ -139,8 +139,13 @@ def _length(cohort: Cohort) -> Finding | None:
 
 
 def _missing_bladders(table, of_phantoms: bool) -> Finding | None:
-    """Subjects in whose pelvis next to nothing is hot; more than chance fails."""
+    """Subjects in whose pelvis next to nothing is hot; more than chance fails.
+
+    A bladder that the field cuts is there, and of no known size: it is left out.
+    """
     rows = table[table["organ"] == "bladder_suv"]
+    cut = rows["status"] == "cut_by_field"
+    rows = rows[~cut]
     if rows.empty:
         return None
     missing = rows.loc[rows["volume_ml"].fillna(0.0) < LEAST_BLADDER_ML, "subject_id"]
@@ -157,6 +162,7 @@ def _missing_bladders(table, of_phantoms: bool) -> Finding | None:
         float(len(missing)),
         statistic="count",
         organ="bladder_suv",
+        excluded=int(cut.sum()),
         note=note,
         **judged,
     )
