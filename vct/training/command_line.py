@@ -3,8 +3,10 @@
 import sys
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 
 from vct.errors import VctError
+from vct.training.disk import told_of_disk
 
 
 def told_in_one_line(main: Callable[[], None]) -> Callable[[], None]:
@@ -13,7 +15,8 @@ def told_in_one_line(main: Callable[[], None]) -> Callable[[], None]:
     @wraps(main)
     def ended() -> None:
         try:
-            main()
+            with told_of_disk(Path.cwd()):
+                main()
         except VctError as error:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(error.exit_code)

@@ -30,7 +30,7 @@ def told_of_disk(path: Path) -> Iterator[None]:
         raise VctError(
             f"{where}: cannot be read or written ({cause.strerror or cause}). Free "
             "some space if the disk is full, or mend the folder; then run the same "
-            "command again: it goes on from what was saved."
+            "command again."
         ) from error
 
 
