@@ -48,6 +48,7 @@ def test_witnesses_notice_a_wrong_picture(case: Case, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # dciodvfy takes minutes of a core for 10 000 frames
 def test_witnesses_agree_at_full_size(tmp_path: Path) -> None:
     """A subject of the 4 mm grid: 288 slices each, thousands of frames."""
     images = some_images((288, 96, 128), (4.0, 4.0, 4.0))
