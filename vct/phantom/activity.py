@@ -30,18 +30,18 @@ def activity_share(person: Person, quantities: Mapping[str, float]) -> float:
         + OTHER_PER_LEAN * quantities["suv/other_soft_tissue"]
         + BONE_PER_LEAN * quantities["suv/pelvis"]
     )
-    under_the_skin = subcutaneous_fat_ml(
+    subcutaneous_ml = subcutaneous_fat_ml(
         person.sex, person.bmi_kg_m2, 100.0 * person.height_m
     )
     return (
-        (organs + under_the_skin * quantities["suv/subcutaneous_fat"]) / weight_g
+        (organs + subcutaneous_ml * quantities["suv/subcutaneous_fat"]) / weight_g
         + VISCERAL_FAT_PER_WEIGHT * quantities["suv/visceral_fat"]
         + lean / weight_per_lean_mass(person.sex, person.bmi_kg_m2)
     )
 
 
 def subcutaneous_fat_ml(sex: str, bmi_kg_m2: float, height_cm: float) -> float:
-    """Usual volume in the field [mL]."""
+    """Usual volume of subcutaneous fat in the field [mL], see ``SUBCUTANEOUS_ML``."""
     base, per_bmi, usual_cm = SUBCUTANEOUS_ML[sex]
     usual = base + per_bmi * (bmi_kg_m2 - 25.0)
     return max(usual, 3000.0 + 100.0 * bmi_kg_m2) * (height_cm / usual_cm) ** 2

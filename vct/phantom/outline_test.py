@@ -18,6 +18,7 @@ from vct.errors import SpecError
 from vct.phantom.composition import ANSUR, build_frame
 from vct.phantom.demographics import Demographics
 from vct.phantom.frame import Frame
+from vct.phantom.markdown import markdown
 from vct.phantom.population import draw_anatomy
 from vct.seeds import generator
 
@@ -102,7 +103,15 @@ def phantom_waists(people: "pd.DataFrame", seed: int) -> "pd.DataFrame":
 
 
 def waist_table(people: "pd.DataFrame", waists: "pd.DataFrame") -> Table:
-    """Means by sex and BMI [cm], and slopes and spread beside them by sex."""
+    """Means by sex and BMI [cm], and slopes and spread beside them by sex.
+
+    Parameters
+    ----------
+    people
+        With columns sex, age_years, height_m, bmi_kg_m2 and waist_cm.
+    waists
+        Of a phantom of each, as from ``phantom_waists``, with the same index.
+    """
     rows = []
     for sex in "FM":
         own = people["sex"] == sex
@@ -148,7 +157,13 @@ def _numbers(values: "np.ndarray | tuple[float, ...]") -> str:
 
 
 def read_nhanes(folder: Path, people: int, seed: int) -> "pd.DataFrame":
-    """Adults with a waist, as many as asked for, drawn without order."""
+    """Adults with a waist, as many as asked for, drawn without order.
+
+    Raises
+    ------
+    SpecError
+        If the table is missing.
+    """
     table = _read(folder / "population" / "nhanes_2017_18.csv")
     named = table.rename(
         columns={
@@ -174,13 +189,6 @@ def _read(path: Path) -> "pd.DataFrame":
     return pd.read_csv(path)
 
 
-def _print(table: Table) -> None:
-    print("| " + " | ".join(table[0]) + " |")
-    print("|---" * len(table[0]) + "|")
-    for row in table:
-        print("| " + " | ".join(row.values()) + " |")
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Command line of this module: prints two Markdown tables."""
     parser = argparse.ArgumentParser(
@@ -191,10 +199,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--people", type=int, default=1000, help="of NHANES")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
-    _print(ansur_fits(_read(options.data / "population" / "ansur_2.csv")))
-    print()
+    soldiers = _read(options.data / "population" / "ansur_2.csv")
+    print(markdown(ansur_fits(soldiers)), end="\n\n")
     people = read_nhanes(options.data, options.people, options.seed)
-    _print(waist_table(people, phantom_waists(people, options.seed)))
+    waists = phantom_waists(people, options.seed)
+    print(markdown(waist_table(people, waists)))
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from vct.anatomy import LABEL_OF
 from vct.errors import SpecError
 from vct.grid import whole_body_grid
 from vct.phantom.demographics import Demographics
+from vct.phantom.markdown import markdown
 from vct.phantom.population import draw_anatomy
 from vct.phantom.render import render
 from vct.phantom.structures import to_organs
@@ -172,10 +173,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
     rows = shape_test(read_atlases(options.data), options.phantoms, options.seed)
-    print("| " + " | ".join(rows[0]) + " |")
-    print("|---" * len(rows[0]) + "|")
-    for row in rows:
-        print("| " + " | ".join(row.values()) + " |")
+    print(markdown(rows))
 
 
 if __name__ == "__main__":

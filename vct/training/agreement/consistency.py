@@ -56,8 +56,7 @@ def _bias(measured: Measured, group: str, quantity: str) -> Iterator[Row]:
     if not expectation.known:
         return
     own, fresh, population = (
-        expectation.of(measured.of(name, group).index)
-        for name in ("generated", "fresh", "population")
+        expectation.of_set(name) for name in ("generated", "fresh", "population")
     )
     figure, chance = (
         difference_at_same_demographics(found, population) for found in (own, fresh)

@@ -46,12 +46,16 @@ class Expectation:
     """
 
     def __init__(self, measured: Measured, group: str, key: tuple[str, str]) -> None:
-        self._measured, self._key = measured, key
+        self._measured, self._group, self._key = measured, group, key
         self._with_sex = group == "all"
         population = measured.of("population", group)
         reference = fit(self._design(population.index), self._found(population.index))
         self.known = reference is not None
         self._coefficients = reference.coefficients if reference else np.zeros(0)
+
+    def of_set(self, name: str) -> Found:
+        """Values of a whole set, of this group."""
+        return self.of(self._measured.of(name, self._group).index)
 
     def of(self, subjects: pd.Index) -> Found:
         """Values of those subjects who have one."""

@@ -90,13 +90,14 @@ def sd_ratio(
 
 
 def _leaving_one_out(x: np.ndarray) -> np.ndarray:
-    """Variance of all but one of ``x``, for each of them."""
+    """Variance of all but one of ``x`` (n,), for each of them, (n,)."""
     n, centered = len(x), x - x.mean()
     squares = centered @ centered - centered**2
     return (squares - centered**2 / (n - 1)) / (n - 2)
 
 
 def _jackknife_variance(without: np.ndarray) -> float:
+    """Variance of a figure, from its values without one subject each, (n,)."""
     n = len(without)
     return float((n - 1) / n * ((without - without.mean()) ** 2).sum())
 
@@ -125,8 +126,7 @@ def _organ_rows(
 ) -> Iterator[Row]:
     expectation = Expectation(measured, group, (organ, quantity))
     x, fresh, population = (
-        expectation.of(measured.of(name, group).index)
-        for name in ("generated", "fresh", "population")
+        expectation.of_set(name) for name in ("generated", "fresh", "population")
     )
     strict, note = rule_of(population.values)
     listed = organ in LISTED
