@@ -247,10 +247,12 @@ def test_a_small_contradiction_is_said() -> None:
     assert note.startswith("Frame Reference Time differs from Series Time by 0.3")
 
 
-def test_a_private_time_unlike_the_public_ones_is_said() -> None:
-    private = replace(HEADER, decay_reference=ELEVEN - timedelta(minutes=10))
-    (note,) = suv_scaling(private).notes
-    assert note == "decay reference is the scanner's private time, 10:50:00"
+def test_a_decay_reference_unlike_series_and_beds_is_said() -> None:
+    earlier = replace(HEADER, decay_reference=ELEVEN - timedelta(minutes=10))
+    (note,) = suv_scaling(earlier).notes
+    assert note == (
+        "decay reference is the header's own moment of decay correction, 10:50:00"
+    )
     assert suv_scaling(replace(HEADER, decay_reference=ELEVEN)).notes == ()
 
 

@@ -47,7 +47,7 @@ class PetHeader:
     series_start
         Series Date and Time.
     decay_reference
-        Private date and time to which GE or Siemens corrected.
+        Decay Correction DateTime, or the private time to which GE or Siemens corrected.
     philips_suv_factor, philips_activity_factor
         Private factors from Philips counts to SUV and to Bq/mL.
     timings

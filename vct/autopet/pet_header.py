@@ -28,6 +28,7 @@ from vct.autopet.refusal import ScanError, SuvError
 _PrivateElement = tuple[int, int, tuple[str, ...]]
 _GE_REFERENCE: _PrivateElement = (0x0009, 0x0D, ("GEMS_PETD_01",))
 _SIEMENS_REFERENCE: _PrivateElement = (0x0071, 0x22, ("SIEMENS MED PT",))
+_PRIVATE_REFERENCES = (_GE_REFERENCE, _SIEMENS_REFERENCE)
 _PHILIPS_CREATORS = ("Philips PET Private Group",)
 _PHILIPS_SUV: _PrivateElement = (0x7053, 0x00, _PHILIPS_CREATORS)
 _PHILIPS_ACTIVITY: _PrivateElement = (0x7053, 0x09, _PHILIPS_CREATORS)
@@ -50,7 +51,7 @@ _KEYWORDS = {
     "injected": "RadiopharmaceuticalStartDateTime",
     "injected_clock": "RadiopharmaceuticalStartTime",
     "series_start": "SeriesTime",
-    "decay_reference": "the scanner's private time",
+    "decay_reference": "the moment of decay correction",
     "philips_suv_factor": "private factor (7053,1000)",
     "philips_activity_factor": "private factor (7053,1009)",
 }
@@ -131,7 +132,7 @@ def _slice_header(ds: Dataset) -> PetHeader:
         injected=date_time(injected, text(ds, "TimezoneOffsetFromUTC")),
         injected_clock=clock(text(drug, "RadiopharmaceuticalStartTime")),
         series_start=moment(ds, "Series", "StudyDate"),
-        decay_reference=_private_reference(ds),
+        decay_reference=_decay_reference(ds),
         philips_suv_factor=_private_factor(ds, _PHILIPS_SUV),
         philips_activity_factor=_private_factor(ds, _PHILIPS_ACTIVITY),
         timings=(_timing(ds),),
@@ -173,10 +174,16 @@ def _timing(ds: Dataset) -> SliceTiming:
     )
 
 
-def _private_reference(ds: Dataset) -> datetime | None:
+def _decay_reference(ds: Dataset) -> datetime | None:
+    """The moment that decay is corrected to, where an element of its own tells it.
+
+    DecayCorrectionDateTime is an attribute of Enhanced PET (PS3.3 C.8.22.4) which
+    single-frame series hold sometimes, too.
+    """
     local_offset = text(ds, "TimezoneOffsetFromUTC")
-    for place in (_GE_REFERENCE, _SIEMENS_REFERENCE):
-        found = date_time(as_text(_private(ds, *place)), local_offset)
+    private = (as_text(_private(ds, *each)) for each in _PRIVATE_REFERENCES)
+    for told in (text(ds, "DecayCorrectionDateTime"), *private):
+        found = date_time(told, local_offset)
         if found is not None:
             return found
     return None

@@ -63,10 +63,11 @@ def on_one_day(header: PetHeader, half_life: float) -> tuple[PetHeader, list[str
 def start_reference(header: PetHeader, half_life: float) -> tuple[datetime, list[str]]:
     """Moment to which a START series is corrected.
 
-    The private time of GE or Siemens, where there is one. Else the start of the
-    series, unless that lies after the first acquisition: then the series was written
-    anew, and the moment follows from the frames' own reference times, or is the first
-    acquisition. The second value is what had to be assumed.
+    Decay Correction DateTime, or the private time of GE or Siemens, where there is
+    one. Else the start of the series, unless that lies after the first acquisition:
+    then the series was written anew, and the moment follows from the frames' own
+    reference times, or is the first acquisition. The second value is what had to be
+    assumed.
 
     Raises
     ------
@@ -77,9 +78,9 @@ def start_reference(header: PetHeader, half_life: float) -> tuple[datetime, list
     first = min(acquired) if acquired else None
     series = header.series_start
     if header.decay_reference is not None:
-        private = _same_day(header.decay_reference, first or series, half_life)
-        public = [moment for moment in (series, first) if moment is not None]
-        return private, _unlike_public(private, public, half_life)
+        named = _same_day(header.decay_reference, first or series, half_life)
+        starts = [moment for moment in (series, first) if moment is not None]
+        return named, _unlike_starts(named, starts, half_life)
     by_frames = _reference_by_frames(header, half_life)
     if series is not None and (first is None or series <= first):
         return series, _series_confirmed(series, first, by_frames, half_life)
@@ -183,13 +184,16 @@ def _series_confirmed(
     ]
 
 
-def _unlike_public(
-    private: datetime, public: list[datetime], half_life: float
+def _unlike_starts(
+    named: datetime, starts: list[datetime], half_life: float
 ) -> list[str]:
-    """What is said when a private time agrees with none of the public ones."""
-    if not public or any(_agree(private, moment, half_life) for moment in public):
+    """What is said when the named moment is neither the series's nor a bed's start."""
+    if not starts or any(_agree(named, moment, half_life) for moment in starts):
         return []
-    return [f"decay reference is the scanner's private time, {private:%H:%M:%S}"]
+    return [
+        "decay reference is the header's own moment of decay correction, "
+        f"{named:%H:%M:%S}"
+    ]
 
 
 def _agree(one: datetime, other: datetime, half_life: float) -> bool:
