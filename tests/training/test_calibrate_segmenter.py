@@ -107,6 +107,23 @@ def test_calibration_takes_the_bias_out_of_volumes() -> None:
     assert set(again.architecture.error_per_doubt) <= set(CURRENT_LIST.rows)
 
 
+def test_errors_are_those_of_phantoms_that_the_stages_drew_over() -> None:
+    """Offsets stay those of the phantoms as they are."""
+    torch.manual_seed(4)
+    made = Segmenter(SegmenterArchitecture(patch=2, features=(8,) * 6))
+    for parameter in made.network.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    made.eval().requires_grad_(False)
+    made.network.to(torch.bfloat16)
+    cache = _Cache([])
+    cache = _Cache([made.labels(cache.encoded(n)[:1])[0] for n in range(3)])
+    plain = calibrated(made, cache, range(3), "cpu").architecture  # type: ignore[arg-type]
+    drawn = [cache.encoded(n)[0].flip(0) * 0.5 for n in range(3)]
+    seen = calibrated(made, cache, range(3), "cpu", drawn).architecture  # type: ignore[arg-type]
+    assert seen.logit_offsets == plain.logit_offsets
+    assert seen.error_per_doubt["liver"] > 3 * plain.error_per_doubt["liver"]
+
+
 def test_phantoms_may_lie_elsewhere_than_the_config_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

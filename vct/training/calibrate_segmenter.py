@@ -4,7 +4,9 @@ A network draws an organ too large or too small wherever an edge is uncertain. T
 things are measured on phantoms that it was not trained on, and written beside its
 weights: an offset to each class's logit, so that the volumes of all these phantoms
 together are right; and how large the error of a volume is for the doubt (voxels
-whose probability is neither 0 nor 1) that the network has.
+whose probability is neither 0 nor 1) that the network has. Where the config names
+stages to pass phantoms through, errors are those of phantoms that both drew over: more
+than of plain ones, and what a user's generated subjects will have.
 
     python -m vct.training.calibrate_segmenter vct/training/configs/segmenter-4mm.yaml \
         --weights runs/segmenter-4mm/segmenter.safetensors --device cuda
@@ -14,7 +16,7 @@ training and before publishing; the held-out phantoms stay untouched.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,6 +32,7 @@ from vct.segment.network import Segmenter
 from vct.training.cache import PhantomCache, build_cache
 from vct.training.command_line import told_in_one_line
 from vct.training.config import load_config
+from vct.training.passed import passed_ct
 from vct.training.segmenter import calibration_phantoms
 
 ROUNDS = 8
@@ -118,18 +121,37 @@ def volumes_of(
 
 
 def calibrated(
-    segmenter: Segmenter, cache: PhantomCache, phantoms: range, device: str
+    segmenter: Segmenter,
+    cache: PhantomCache,
+    phantoms: range,
+    device: str,
+    passed: Sequence[Tensor] = (),
 ) -> Segmenter:
-    """The segmenter with offsets and expected errors measured on some phantoms."""
+    """The segmenter with offsets and expected errors measured on some phantoms.
+
+    Parameters
+    ----------
+    segmenter
+        Gets offsets and expected errors in place, and is returned.
+    cache
+        Holds the phantoms.
+    phantoms
+        None that the segmenter was trained on.
+    device
+        Where it reads them.
+    passed
+        Encoded CT (k, j, i) of the same phantoms after both stages drew over them:
+        errors are then measured there. Offsets never are.
+    """
     where = torch.device(device)
     dtype = torch.bfloat16 if best_precision(where) == "bf16" else torch.float32
     network = segmenter.to(where).eval().requires_grad_(False).network
     channels_last(network.to(dtype))
 
-    def pairs() -> Iterator[tuple[Tensor, Tensor]]:
-        for index in phantoms:
-            ct = cache.encoded(index)[0].to(where).float()
-            yield ct, cache.labels(index).to(where)
+    def pairs(drawn: Sequence[Tensor] = ()) -> Iterator[tuple[Tensor, Tensor]]:
+        for n, index in enumerate(phantoms):
+            ct = drawn[n] if drawn else cache.encoded(index)[0]
+            yield ct.to(where).float(), cache.labels(index).to(where)
 
     search = OffsetSearch(segmenter.classes)
     for _ in range(ROUNDS):
@@ -138,7 +160,7 @@ def calibrated(
         search.step(volumes)
         print(f"mean |bias| of volumes {100 * volumes.bias[1:].abs().mean():.2f} %")
     segmenter.offsets.copy_(search.best)
-    volumes = volumes_of(segmenter, pairs())
+    volumes = volumes_of(segmenter, pairs(passed))
     segmenter.architecture = replace(
         segmenter.architecture,
         logit_offsets=tuple(round(v, 4) for v in search.best.tolist()),
@@ -156,11 +178,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of the data, as vct train")
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
-    data = load_config(args.config, "segmenter", data=args.data).phantoms
-    cache = build_cache(data, device=args.device)
+    config = load_config(args.config, "segmenter", data=args.data)
+    cache = build_cache(config.phantoms, device=args.device)
     segmenter = read_segmenter(args.weights)
     phantoms = calibration_phantoms(cache)
-    segmenter = calibrated(segmenter, cache, phantoms, args.device)
+    passed = passed_ct(config, cache, phantoms, device=args.device)
+    segmenter = calibrated(segmenter, cache, phantoms, args.device, passed)
     save_stage(segmenter, args.weights)
     for row, factor in segmenter.architecture.error_per_doubt.items():
         print(f"{row:20s} volume error / doubt {factor:.3f}")
