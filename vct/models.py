@@ -71,11 +71,13 @@ class CardProtocol(_Part):
     uptake_min: Range
     scanner: str = ""
     """Resolution and CT protocol in words."""
+    contrast: Literal["portal-venous"] | None = None
+    """Phase of the contrast medium in the CTs that the model learned; None if unsaid."""
 
     @property
     def portal_venous(self) -> bool:
         """Whether the model learned CT with contrast medium in the portal vein."""
-        return "portal-venous" in self.scanner.lower()
+        return self.contrast == "portal-venous"
 
 
 class CardSampler(_Part):

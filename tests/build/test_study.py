@@ -83,9 +83,7 @@ def test_a_card_of_portal_venous_cts_is_told_and_gives_other_uids(
     tmp_path: Path, model: Path
 ) -> None:
     plan, [subject, *_] = a_plan(tmp_path, model)
-    learned = plan.card.protocol.model_copy(
-        update={"scanner": "PET of 5 mm, 120 kV Portal-Venous CT"}
-    )
+    learned = plan.card.protocol.model_copy(update={"contrast": "portal-venous"})
     card = plan.card.model_copy(update={"protocol": learned})
     enhanced = dataclasses.replace(plan, card=card)
     assert study_context(enhanced, subject, ON_CPU).portal_venous

@@ -41,6 +41,7 @@ _PHANTOM_PROTOCOL = {
     "injected_mbq_per_kg": [2.0, 6.0],
     "uptake_min": [50.0, 75.0],
     "scanner": "PET resolution 5-6 mm FWHM, 120 kV portal-venous CT",
+    "contrast": "portal-venous",
 }
 
 
