@@ -85,6 +85,15 @@ def test_what_is_nested_too_deeply_is_refused(depth: int, tmp_path: Path) -> Non
     assert "is nested " in fails(path)
 
 
+@pytest.mark.parametrize("key", ["true", "null", "2026-01-31"])
+def test_a_key_that_is_no_word_is_refused_where_it_stands(
+    key: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "keys.yaml"
+    path.write_text(f"version: 1\n{key}: 3\n")
+    assert f"{path}:2:1  a key must be a word or a number" in fails(path)
+
+
 @given(text=st.text(st.characters(codec="utf-8"), max_size=60))
 def test_no_text_makes_anything_but_a_spec_error(
     text: str, tmp_path_factory: pytest.TempPathFactory

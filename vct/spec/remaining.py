@@ -11,7 +11,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from vct.spec.cohort import SHAPED, CohortSpec, problems, resolve_table
+from vct.spec.across import SHAPED, problems
+from vct.spec.cohort import CohortSpec, resolve_table
 from vct.spec.expression import parse
 from vct.spec.part import Location, Part, Problem
 from vct.spec.population import Population
