@@ -72,7 +72,7 @@ class CardProtocol(_Part):
     scanner: str = ""
     """Resolution and CT protocol in words."""
     contrast: Literal["portal-venous"] | None = None
-    """Phase of the contrast medium in the CTs that the model learned; None if unsaid."""
+    """Phase of contrast medium in the CTs that the model learned; None if unsaid."""
 
     @property
     def portal_venous(self) -> bool:
