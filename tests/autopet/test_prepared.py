@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vct.autopet.prepared import (
+    CALIBRATION,
     HELD_OUT,
     INDEX,
     LEFT_OUT,
@@ -150,3 +151,7 @@ def test_the_split_keeps_its_share_and_grows_with_it(seed: int, share: float) ->
     assert abs(len(held) - share * len(keys)) < 6 * sd
     more = {key for key in keys if split_of(key, seed, share + 0.1) == HELD_OUT}
     assert held <= more
+    parts = [split_of(key, seed, share, 0.1) for key in keys]
+    assert {k for k, p in zip(keys, parts, strict=True) if p == HELD_OUT} == held
+    own = {k for k, p in zip(keys, parts, strict=True) if p == CALIBRATION}
+    assert own == more - held

@@ -106,7 +106,7 @@ def test_patients_are_split_not_studies(done: Path) -> None:
     index = PreparedFolder(done).index
     assert (index.groupby("subject_key").split.nunique() == 1).all()
     for row in index.itertuples():
-        assert row.split == split_of(row.subject_key, 1, 0.5)
+        assert row.split == split_of(row.subject_key, 1, 0.5, 0.05)
 
 
 def test_a_rerun_keeps_what_is_complete_and_makes_the_same(
@@ -236,6 +236,9 @@ def test_other_settings_are_refused(archive: Path, done: Path) -> None:
     words = r"other settings: spacing_mm was 8.0, now 4.0; seed was 1, now 2\. Run it"
     with pytest.raises(VctError, match=words):
         prepare(archive, done, settings=other)
+    more = Settings(spacing_mm=8.0, held_out_share=0.5, calibration_share=0.1, seed=1)
+    with pytest.raises(VctError, match=r"calibration_share was 0\.05, now 0\.1\. Run"):
+        prepare(archive, done, settings=more)
     PreparedFolder(done)  # as it was
     with pytest.raises(VctError, match="lies within"):
         prepare(archive, archive / "out")
@@ -245,6 +248,8 @@ def test_other_settings_are_refused(archive: Path, done: Path) -> None:
         Settings(spacing_mm=3.0)
     with pytest.raises(VctError, match="at least 0, below 1"):
         Settings(held_out_share=1.0)
+    with pytest.raises(VctError, match=r"0\.6 and calibration share 0\.4 leave nobody"):
+        Settings(held_out_share=0.6, calibration_share=0.4)
 
 
 def killed_or_stopped(task: Task) -> dict[str, Any]:

@@ -152,12 +152,20 @@ def test_phantoms_come_after_those_that_are_held_out(tmp_path: Path) -> None:
     ]
 
 
-def test_studies_are_the_held_out_ones(tmp_path: Path) -> None:
+def test_studies_are_those_for_calibration_else_the_held_out_ones(
+    tmp_path: Path,
+) -> None:
+    parts = ["training"] * 3 + ["held_out"] * 2 + ["calibration"]
+    write_prepared(tmp_path / "own", training=3, held_out=3, split=parts)
+    images = unseen(PreparedData(prepared=tmp_path / "own"), 4, device="cpu")
+    assert isinstance(images, PreparedCache)
+    assert images.held_out_rows["name"].to_list() == ["study-5"]
+    assert len(images.training) == 3
     write_prepared(tmp_path / "some", training=3, held_out=2)
     images = unseen(PreparedData(prepared=tmp_path / "some"), 4, device="cpu")
     assert images.held_out == range(3, 5)
     write_prepared(tmp_path / "none", training=3, held_out=0)
-    with pytest.raises(SpecError, match="no study is held out"):
+    with pytest.raises(SpecError, match=r"calibration, and none is held out"):
         unseen(PreparedData(prepared=tmp_path / "none"), 4, device="cpu")
 
 
@@ -175,6 +183,6 @@ def test_patients_whom_the_run_was_trained_on_are_no_held_out_ones(
     assert isinstance(images[0], PreparedCache)
     write_record(record_of(images[0]), weights.parent)
     refuse_people_of_training(images[0], weights)
-    words = r"other: 2 of 4 held-out studies are of patients whom .*run was trained on"
+    words = r"other: 2 of 4 held_out studies are of patients whom .*run was trained on"
     with pytest.raises(SpecError, match=words + r" \(study-2, study-3 \.\.\.\)"):
         refuse_people_of_training(images[1], weights)

@@ -38,6 +38,7 @@ from vct.training.card import (
     superres_sampler,
 )
 from vct.training.config import CONFIGS, StageName, load_config
+from vct.training.provenance import read_record, write_record
 from vct.training.publish import CALIBRATED_ON_HELD_OUT, publish
 from vct.validation.run import reference_kind
 
@@ -380,6 +381,13 @@ def test_a_stage_without_its_calibration_is_named(other_runs: Path) -> None:
     card = published(other_runs, LICENCE, told=said.append)
     assert said == []
     assert card.training["notes"] == [CALIBRATED_ON_HELD_OUT]
+    record = read_record(weights.parent)
+    for aside, notes in (
+        ("held_out", [CALIBRATED_ON_HELD_OUT]),
+        ("calibration", []),
+    ):
+        write_record({**record, "calibrated_on": aside}, weights.parent)
+        assert published(other_runs, LICENCE).training["notes"] == notes
 
 
 def test_a_run_without_a_line_of_its_log_is_refused(

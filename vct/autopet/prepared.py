@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 AIR_HU = -1024  # where nothing is covered, and outside the body
-TRAINING, HELD_OUT = "training", "held_out"
+TRAINING, CALIBRATION, HELD_OUT = "training", "calibration", "held_out"
 
 
 INDEX: dict[str, Column] = {
@@ -39,7 +39,7 @@ INDEX: dict[str, Column] = {
     "subject_key": Column("string", "", "Patient: shared by repeat studies"),
     "layout": Column("string", "", "dicom, nifti or nnunet"),
     "tracer": Column("string", "", "FDG or PSMA"),
-    "split": Column("string", "", "training or held_out, by patient"),
+    "split": Column("string", "", "training, calibration or held_out, by patient"),
     "age_years": Column("float64", "years", "Age at the scan"),
     "sex": Column("string", "", "F or M"),
     "height_m": Column("float64", "m", "Height, null if not known"),
@@ -177,7 +177,12 @@ def study_name(study_id: str) -> str:
     return f"{safe}-{hashlib.sha256(study_id.encode()).hexdigest()[:8]}"
 
 
-def split_of(subject_key: str, seed: int, held_out_share: float) -> str:
+def split_of(
+    subject_key: str,
+    seed: int,
+    held_out_share: float,
+    calibration_share: float = 0.0,
+) -> str:
     """Which part a patient is in: by hash, so that no patient's part needs the others.
 
     Examples
@@ -187,7 +192,9 @@ def split_of(subject_key: str, seed: int, held_out_share: float) -> str:
     """
     digest = hashlib.sha256(f"{seed}/{subject_key}".encode()).digest()
     share = int.from_bytes(digest[:8], "big") / 2**64
-    return HELD_OUT if share < held_out_share else TRAINING
+    if share < held_out_share:
+        return HELD_OUT
+    return CALIBRATION if share < held_out_share + calibration_share else TRAINING
 
 
 def study_folder(path: Path, name: str) -> Path:

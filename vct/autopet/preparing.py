@@ -42,8 +42,9 @@ class Settings:
     ----------
     spacing_mm
         2, 4, 8 or 16: of ``whole_body_grid``.
-    held_out_share
-        Share of patients kept out of training.
+    held_out_share, calibration_share
+        Shares of patients kept out of training: to compare a model with, and to
+        calibrate it on.
     seed
         Of the split.
     arms_down
@@ -54,6 +55,7 @@ class Settings:
 
     spacing_mm: float = 2.0
     held_out_share: float = 0.1
+    calibration_share: float = 0.05
     seed: int = 0
     arms_down: bool = False
     psma: bool = False
@@ -63,9 +65,17 @@ class Settings:
     def __post_init__(self) -> None:
         if self.spacing_mm not in SPACINGS_MM:
             raise VctError(f"spacing {self.spacing_mm:g} mm: must be 2, 4, 8 or 16 mm")
-        if not 0.0 <= self.held_out_share < 1.0:
+        shares = {
+            "held-out share": self.held_out_share,
+            "calibration share": self.calibration_share,
+        }
+        for name, share in shares.items():
+            if not 0.0 <= share < 1.0:
+                raise VctError(f"{name} {share:g}: must be at least 0, below 1")
+        if sum(shares.values()) >= 1.0:
             raise VctError(
-                f"held-out share {self.held_out_share:g}: must be at least 0, below 1"
+                f"{' and '.join(f'{n} {s:g}' for n, s in shares.items())} leave nobody "
+                "for training: together they must lie below 1"
             )
 
     def told(self, source: Path) -> dict[str, Any]:
@@ -74,6 +84,7 @@ class Settings:
             "source": str(source),
             "spacing_mm": self.spacing_mm,
             "held_out_share": self.held_out_share,
+            "calibration_share": self.calibration_share,
             "seed": self.seed,
             "arms_down": self.arms_down,
             "psma": self.psma,
@@ -325,7 +336,7 @@ def _told(study: Study) -> dict[str, Any]:
 
 
 def _row(task: Task, prepared: PreparedStudy) -> dict[str, Any]:
-    study = task.study
+    study, settings = task.study, task.settings
     key = subject_key(study.subject_id)
     low, high = prepared.covered_k
     return {
@@ -335,7 +346,9 @@ def _row(task: Task, prepared: PreparedStudy) -> dict[str, Any]:
         "subject_key": key,
         "layout": study.layout,
         "tracer": study.tracer,
-        "split": split_of(key, task.settings.seed, task.settings.held_out_share),
+        "split": split_of(
+            key, settings.seed, settings.held_out_share, settings.calibration_share
+        ),
         **_told(study),
         "injected_mbq": study.injected_mbq,
         "uptake_min": study.uptake_min,
@@ -357,7 +370,8 @@ def _open(out: Path, source: Path, told: dict[str, Any]) -> None:
         with suppress(FileExistsError):
             out.mkdir(parents=True)
         return
-    before = read_settings(out)
+    # Folders of earlier programs keep nobody for calibration, and do not say so.
+    before = {"calibration_share": 0.0, **read_settings(out)}
     other = [
         f"{name} was {before.get(name)}, now {value}"
         for name, value in told.items()

@@ -89,8 +89,11 @@ def prepare(
         typer.Option(min=0, help="Studies side by side, 2 GiB each; 0 starts none."),
     ] = 2,
     held_out_share: Annotated[
-        float, typer.Option(help="Share of patients kept out of training.")
+        float, typer.Option(help="Share of patients kept to compare a model with.")
     ] = 0.1,
+    calibration_share: Annotated[
+        float, typer.Option(help="Share of patients kept to calibrate a model on.")
+    ] = 0.05,
     seed: Annotated[int, typer.Option(min=0, help="Seed of that split.")] = 0,
     demographics: _Demographics = None,
     dicom: _Dicom = None,
@@ -107,7 +110,14 @@ def prepare(
     from vct.autopet.survey import Survey
 
     settings = Settings(
-        spacing_mm, held_out_share, seed, arms_down, psma, demographics, dicom
+        spacing_mm,
+        held_out_share,
+        calibration_share,
+        seed,
+        arms_down,
+        psma,
+        demographics,
+        dicom,
     )
     survey = Survey(source, demographics=demographics, dicom=dicom, include_psma=psma)
     follow = _Follow(len(survey), quiet)
@@ -160,7 +170,7 @@ def reference(
         str, typer.Option(help="Model whose segmenter is used, with --unvalidated.")
     ] = "whole-body-4mm",
     split: Annotated[
-        Literal["all", "training", "held_out"],
+        Literal["all", "training", "calibration", "held_out"],
         typer.Option(help="Which of the prepared studies."),
     ] = "all",
     workers: Annotated[int, typer.Option(min=1, help="Studies at a time.")] = 1,

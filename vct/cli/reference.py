@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from vct.cli.organ_finder import FoundOrgans, OrganFinder
 
-Split = Literal["all", "training", "held_out"]
+Split = Literal["all", "training", "calibration", "held_out"]
 _PERSON = (
     "subject_key", "age_years", "sex", "height_m", "weight_kg", "bmi_kg_m2",
     "diagnosis",

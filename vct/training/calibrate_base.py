@@ -1,9 +1,9 @@
 """What a trained base stage is told about itself: how far its tissues are off.
 
 The gains of ``vct.cascade.innovations`` are fitted on people whom the network was not
-trained on: phantoms after the config's held-out ones, or a prepared folder's held-out
-studies. There are no others: what the model is then compared with on these studies has
-seen them, and the card of a model of patients says so.
+trained on: phantoms after the config's held-out ones, or a prepared folder's studies
+for calibration. A folder without them gives its held-out ones: a comparison with these
+is then no evidence of patients whom the model has not seen, and its card says so.
 
     python -m vct.training.calibrate_base vct/training/configs/base-8mm.yaml \
         --weights runs/base-8mm/base.safetensors --device cuda
@@ -20,6 +20,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from vct.autopet.prepared import CALIBRATION, HELD_OUT
 from vct.cascade.body_mass import mean_density
 from vct.cascade.cascade import best_precision
 from vct.cascade.checkpoint import save_stage
@@ -42,7 +43,7 @@ from vct.training.coarse import factor_to
 from vct.training.command_line import told_in_one_line
 from vct.training.config import PhantomData, PreparedData, load_config
 from vct.training.prepared import PreparedCache
-from vct.training.provenance import RECORD, read_record
+from vct.training.provenance import RECORD, read_record, remember_calibration
 
 PHANTOMS = 160
 
@@ -53,16 +54,17 @@ def unseen(data: PhantomData | PreparedData, phantoms: int, *, device: str) -> I
     Raises
     ------
     SpecError
-        If a prepared folder holds no held-out studies.
+        If a prepared folder holds neither studies for calibration nor held-out ones.
     """
     if isinstance(data, PreparedData):
-        studies = PreparedCache(data, device=device)
-        if not studies.held_out:
-            raise SpecError(
-                f"{data.prepared}: no study is held out; prepare them with a held-out "
-                "share"
-            )
-        return studies
+        for aside in (CALIBRATION, HELD_OUT):
+            studies = PreparedCache(data, device=device, aside=aside)
+            if studies.held_out:
+                return studies
+        raise SpecError(
+            f"{data.prepared}: no study is kept for calibration, and none is held out; "
+            "prepare them with a calibration share"
+        )
     after = data.model_copy(
         update={"subjects": data.subjects + data.held_out, "held_out": phantoms}
     )
@@ -70,7 +72,7 @@ def unseen(data: PhantomData | PreparedData, phantoms: int, *, device: str) -> I
 
 
 def refuse_people_of_training(images: Images, weights: Path) -> None:
-    """Refuse held-out patients whom the run of ``weights`` was trained on.
+    """Refuse patients for calibration whom the run of ``weights`` was trained on.
 
     Whom it was trained on stands in the ``data.json`` beside them; what an earlier
     version of vct wrote does not tell.
@@ -90,9 +92,9 @@ def refuse_people_of_training(images: Images, weights: Path) -> None:
         return
     names = ", ".join(known["name"].astype(str).head(3))
     raise SpecError(
-        f"{images.data.prepared}: {len(known)} of {len(rows)} held-out studies are of "
-        f"patients whom {run} was trained on ({names} ...). Calibrate on the folder "
-        "that it was trained on."
+        f"{images.data.prepared}: {len(known)} of {len(rows)} {images.aside} studies "
+        f"are of patients whom {run} was trained on ({names} ...). Calibrate on the "
+        "folder that it was trained on."
     )
 
 
@@ -224,6 +226,8 @@ def main() -> None:
     refuse_people_of_training(images, args.weights)
     stage = calibrated(load_base(args.weights), images, device=args.device)
     save_stage(stage, args.weights)
+    if isinstance(images, PreparedCache):
+        remember_calibration(images, args.weights.parent)
 
 
 if __name__ == "__main__":

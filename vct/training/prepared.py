@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from vct.autopet.prepared import PreparedFolder
+from vct.autopet.prepared import HELD_OUT, TRAINING, PreparedFolder
 from vct.cascade.condition import condition_vector
 from vct.cascade.encode import encode
 from vct.errors import SpecError
@@ -34,6 +34,16 @@ class Patient:
 class PreparedCache:
     """Prepared studies, training ones first; encoded on ``device`` as they are read.
 
+    Parameters
+    ----------
+    data
+        Folder, window and threads.
+    device
+        Where volumes are encoded.
+    aside
+        Part of the split that stands as ``held_out``: whom a model is compared with,
+        or whom it is calibrated on.
+
     Raises
     ------
     VctError
@@ -43,15 +53,17 @@ class PreparedCache:
         fit its grid.
     """
 
-    def __init__(self, data: PreparedData, *, device: str) -> None:
-        self.data, self.device = data, device
+    def __init__(
+        self, data: PreparedData, *, device: str, aside: str = HELD_OUT
+    ) -> None:
+        self.data, self.device, self.aside = data, device, aside
         self.folder = PreparedFolder(data.prepared)
         whole = self.folder.grid
         self._window = _window(data, self.folder)
         self.grid = whole.within(self._window)
         index = self.folder.index
-        split = {name: index[index["split"] == name] for name in _SPLITS}
-        self.training_rows, self.held_out_rows = (split[name] for name in _SPLITS)
+        self.training_rows = index[index["split"] == TRAINING]
+        self.held_out_rows = index[index["split"] == aside]
         if self.training_rows.empty:
             raise SpecError(
                 f"{data.prepared}: no study is for training; prepare more studies, or "
@@ -120,7 +132,6 @@ class PreparedCache:
         return torch.from_numpy(np.array(volume)).to(self.device).float()
 
 
-_SPLITS = ("training", "held_out")
 _NUMBERS = ("age_years", "height_m", "bmi_kg_m2", "weight_kg")
 
 

@@ -113,6 +113,12 @@ def write_record(record: dict[str, Any], run: Path) -> None:
         partial.write_text(json.dumps(record, indent=1), "utf-8")
 
 
+def remember_calibration(images: PreparedCache, run: Path) -> None:
+    """Write into ``data.json`` of a run which part of the split calibrated it."""
+    if (run / RECORD).is_file():
+        write_record({**read_record(run), "calibrated_on": images.aside}, run)
+
+
 def read_record(run: Path) -> dict[str, Any]:
     """``data.json`` of a run on prepared studies.
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from vct.autopet.prepared import CALIBRATION
 from vct.cascade import Cascade
 from vct.cascade.architecture import BaseArchitecture
 from vct.cascade.checkpoint import read_architecture
@@ -186,8 +187,10 @@ def _calibrated(stage: FinishedStage, out: Path) -> bool:
 
 def _calibrated_on_held_out(base: FinishedStage, out: Path) -> list[str]:
     """What a model of patients must say of its calibration."""
-    seen = base.patients is not None and _calibrated(base, out)
-    return [CALIBRATED_ON_HELD_OUT] if seen else []
+    if base.patients is None or not _calibrated(base, out):
+        return []
+    apart = base.patients.get("calibrated_on") == CALIBRATION
+    return [] if apart else [CALIBRATED_ON_HELD_OUT]
 
 
 def _uncalibrated(stage: FinishedStage) -> str:
