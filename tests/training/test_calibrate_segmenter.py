@@ -76,13 +76,19 @@ class _Cache:
         return self._labels[index]
 
 
-def test_calibration_takes_the_bias_out_of_volumes() -> None:
+def _untrained() -> Segmenter:
+    """A small segmenter that finds some of every class."""
     torch.manual_seed(4)
     made = Segmenter(SegmenterArchitecture(patch=2, features=(8,) * 6))
     for parameter in made.network.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
     made.eval().requires_grad_(False)
     made.network.to(torch.bfloat16)
+    return made
+
+
+def test_calibration_takes_the_bias_out_of_volumes() -> None:
+    made = _untrained()
     shift = torch.zeros(made.classes)
     shift[1:] = torch.linspace(-0.3, 0.3, made.classes - 1)
     made.offsets.copy_(shift)
@@ -109,12 +115,7 @@ def test_calibration_takes_the_bias_out_of_volumes() -> None:
 
 def test_errors_are_those_of_phantoms_that_the_stages_drew_over() -> None:
     """Offsets stay those of the phantoms as they are."""
-    torch.manual_seed(4)
-    made = Segmenter(SegmenterArchitecture(patch=2, features=(8,) * 6))
-    for parameter in made.network.parameters():
-        torch.nn.init.normal_(parameter, std=0.2)
-    made.eval().requires_grad_(False)
-    made.network.to(torch.bfloat16)
+    made = _untrained()
     cache = _Cache([])
     cache = _Cache([made.labels(cache.encoded(n)[:1])[0] for n in range(3)])
     plain = calibrated(made, cache, range(3), "cpu").architecture  # type: ignore[arg-type]
