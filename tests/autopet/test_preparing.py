@@ -246,10 +246,13 @@ def test_other_settings_are_refused(archive: Path, done: Path) -> None:
         prepare(archive, archive.parent)
     with pytest.raises(VctError, match="must be 2, 4, 8 or 16 mm"):
         Settings(spacing_mm=3.0)
-    with pytest.raises(VctError, match="at least 0, below 1"):
-        Settings(held_out_share=1.0)
-    with pytest.raises(VctError, match=r"0\.6 and calibration share 0\.4 leave nobody"):
-        Settings(held_out_share=0.6, calibration_share=0.4)
+    words = "must be at least 0, and together below 1"
+    for held_out, calibration in ((1.0, 0.0), (0.6, 0.4), (-0.1, 0.5), (0.5, -0.1)):
+        told = f"held-out share {held_out:g} and calibration share {calibration:g}: "
+        with pytest.raises(VctError, match=told + words):
+            Settings(held_out_share=held_out, calibration_share=calibration)
+    with pytest.raises(VctError, match="share nan"):
+        Settings(held_out_share=float("nan"))
 
 
 def killed_or_stopped(task: Task) -> dict[str, Any]:

@@ -177,7 +177,7 @@ def _timing(ds: Dataset) -> SliceTiming:
 def _decay_reference(ds: Dataset) -> datetime | None:
     """The moment that decay is corrected to, where an element of its own tells it.
 
-    DecayCorrectionDateTime is an attribute of Enhanced PET (PS3.3 C.8.22.4) which
+    DecayCorrectionDateTime (0018,9701) is an attribute of Enhanced PET images, which
     single-frame series hold sometimes, too.
     """
     local_offset = text(ds, "TimezoneOffsetFromUTC")

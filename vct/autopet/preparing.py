@@ -65,17 +65,11 @@ class Settings:
     def __post_init__(self) -> None:
         if self.spacing_mm not in SPACINGS_MM:
             raise VctError(f"spacing {self.spacing_mm:g} mm: must be 2, 4, 8 or 16 mm")
-        shares = {
-            "held-out share": self.held_out_share,
-            "calibration share": self.calibration_share,
-        }
-        for name, share in shares.items():
-            if not 0.0 <= share < 1.0:
-                raise VctError(f"{name} {share:g}: must be at least 0, below 1")
-        if sum(shares.values()) >= 1.0:
+        shares = self.held_out_share, self.calibration_share
+        if not (min(shares) >= 0.0 and sum(shares) < 1.0):
             raise VctError(
-                f"{' and '.join(f'{n} {s:g}' for n, s in shares.items())} leave nobody "
-                "for training: together they must lie below 1"
+                f"held-out share {shares[0]:g} and calibration share {shares[1]:g}: "
+                "must be at least 0, and together below 1"
             )
 
     def told(self, source: Path) -> dict[str, Any]:

@@ -114,7 +114,15 @@ def write_record(record: dict[str, Any], run: Path) -> None:
 
 
 def remember_calibration(images: PreparedCache, run: Path) -> None:
-    """Write into ``data.json`` of a run which part of the split calibrated it."""
+    """Write into ``data.json`` of a run which part of the split calibrated it.
+
+    A run without that file, as of phantoms, is left as it is.
+
+    Raises
+    ------
+    ModelError
+        If the file is damaged.
+    """
     if (run / RECORD).is_file():
         write_record({**read_record(run), "calibrated_on": images.aside}, run)
 
