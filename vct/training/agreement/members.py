@@ -79,9 +79,12 @@ def members(name: SetName, people: Sequence[Person]) -> list[Member]:
 def alike(
     name: SetName, each: int, conditions: Sequence[Person] = CONDITIONS
 ) -> list[Member]:
-    """``each`` subjects at every fixed condition."""
+    """``each`` subjects at every fixed condition, in turn.
+
+    More of them begin with the fewer, so that a folder can be grown.
+    """
     return [
-        Member(name, which * each + i, person, which)
+        Member(name, turn * len(conditions) + which, person, which)
+        for turn in range(each)
         for which, person in enumerate(conditions)
-        for i in range(each)
     ]
