@@ -139,6 +139,16 @@ def test_missing_numbers_are_counted_by_reason_and_organ():
     assert "Left out" not in found["organ/muscle/suv_mean/F/mean"].note
 
 
+@pytest.mark.parametrize("organ", ["urinary_bladder", "liver"])
+def test_refused_bladders_are_sought_where_they_are_hot(organ):
+    table = cohort(3)
+    livers = table.organs["organ"] == "liver"
+    table.organs["status"] = np.where(livers, "uncertain", "in_field")
+    table.organs.loc[livers, ["organ", "volume_ml"]] = [organ, float("nan")]
+    note = findings(table)[f"organ/{organ}/volume_ml/F/mean"].note
+    assert ("bladder_suv in organs.parquet" in note) == (organ == "urinary_bladder")
+
+
 def test_an_organ_of_the_other_sex_is_not_missing():
     table = cohort(3)
     table.organs["status"] = "not_applicable"

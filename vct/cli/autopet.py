@@ -1,15 +1,14 @@
 """``vct autopet``: a user's own copy of AutoPET."""
 
-import signal
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from vct.cli.console import duration, say, show, show_json
-from vct.errors import EXIT_INTERRUPTED
+from vct.cli.interrupt import interruptible
 
 if TYPE_CHECKING:
     from vct.autopet.preparing import Outcome
@@ -121,12 +120,10 @@ def prepare(
     )
     survey = Survey(source, demographics=demographics, dicom=dicom, include_psma=psma)
     follow = _Follow(len(survey), quiet)
-    signal.signal(signal.SIGTERM, _interrupt)  # what SLURM sends before it kills
-    try:
+    with interruptible(
+        "Stopped. Prepared studies are kept: run the same command again to go on."
+    ):
         prepare_folder(survey, out, settings, workers=workers, notify=follow)
-    except KeyboardInterrupt:
-        say("Stopped. Prepared studies are kept: run the same command again to go on.")
-        raise typer.Exit(EXIT_INTERRUPTED) from None
     if not quiet:
         for words in [*survey.absurd, *map(str, survey.problems)]:
             say(f"left out: {words}")
@@ -193,14 +190,12 @@ def reference(
         device=resolve_device(device),
     )
     say(f"Organs by {finder.instrument}")
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
+    with interruptible(
+        "Stopped. Measured studies are kept: run the same command again to go on."
+    ):
         written = measure_reference(
             folder, out, finder, split=split, workers=workers, notify=say
         )
-    except KeyboardInterrupt:
-        say("Stopped. Measured studies are kept: run the same command again to go on.")
-        raise typer.Exit(EXIT_INTERRUPTED) from None
     studies = written.rows["subject_id"].nunique()
     say(f"{studies} studies in {out}, {len(written.left_out)} left out")
 
@@ -231,7 +226,3 @@ class _Follow:
     def counted(self) -> str:
         """How many of each, such as ``3 prepared, 1 left out``."""
         return ", ".join(f"{n} {status}" for status, n in self._counts.items())
-
-
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt

@@ -1,14 +1,14 @@
 """``vct build`` and ``vct finish``."""
 
 import os
-import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from vct.cli.console import duration, follow, say, show
-from vct.errors import EXIT_FINDINGS_FAILED, EXIT_INTERRUPTED
+from vct.cli.interrupt import interruptible
+from vct.errors import EXIT_FINDINGS_FAILED
 
 if TYPE_CHECKING:
     from vct.build import Plan
@@ -106,28 +106,24 @@ def build(
         with told_as_user_errors(out, on_existing):
             check_folder(plan, out, on_existing, batch_size)
         return
-    signal.signal(signal.SIGTERM, _interrupt)  # what SLURM sends before it kills
-    running = build_cohort(
-        spec_path,
-        out,
-        **request,
-        device=device,
-        workers=workers,
-        batch_size=batch_size,
-        on_existing=on_existing,
-        notify=(lambda _: None) if quiet else say,
-    )
-    try:
+    again = how_to_go_on(on_existing)
+    with interruptible(f"Stopped. Finished subjects are kept: {again} to go on."):
+        running = build_cohort(
+            spec_path,
+            out,
+            **request,
+            device=device,
+            workers=workers,
+            batch_size=batch_size,
+            on_existing=on_existing,
+            notify=(lambda _: None) if quiet else say,
+        )
         follow(running, quiet=quiet)
-    except KeyboardInterrupt:
-        again = how_to_go_on(on_existing)
-        say(f"Stopped. Finished subjects are kept: {again} to go on.")
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-    if part:
-        if not quiet:
-            say(f"Shard {part} is done. After the last one: vct finish {out}")
-        return
-    _conclude(out, running.findings, quiet)
+        if part:
+            if not quiet:
+                say(f"Shard {part} is done. After the last one: vct finish {out}")
+            return
+        _conclude(out, running.findings, quiet)
 
 
 def finish(
@@ -183,7 +179,3 @@ def _conclude(out: Path, findings: "list[Finding]", quiet: bool) -> None:
         )
     if failed:
         raise typer.Exit(EXIT_FINDINGS_FAILED)
-
-
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt

@@ -66,6 +66,9 @@ REFUSALS = {
     "uncertain": "too uncertain by the segmenter's own estimate",
     "not_found": "not found",
 }
+_BLADDERS_BY_SUV = (
+    "What is hot there has numbers without a network: bladder_suv in organs.parquet. "
+)
 
 
 def organ_findings(
@@ -132,13 +135,16 @@ def _by_organ(organs: "pd.Series") -> str:
     return "; ".join(f"{name.replace('_', ' ')}: {counts[name]}" for name in names)
 
 
-def _left_out(rows: "pd.DataFrame") -> str:
-    """Why subjects are missing from a mean, as a sentence for its note; or nothing."""
+def _left_out(rows: "pd.DataFrame", organ: str) -> str:
+    """Why subjects are missing from a mean, as sentences for its note; or nothing."""
     if "status" not in rows:
         return ""
     counts = rows["status"].value_counts()
     reasons = [f"{counts[r]} {words}" for r, words in REFUSALS.items() if r in counts]
-    return f"Left out: {', '.join(reasons)}. " if reasons else ""
+    if not reasons:
+        return ""
+    instead = _BLADDERS_BY_SUV if organ == "urinary_bladder" else ""
+    return f"Left out: {', '.join(reasons)}. {instead}"
 
 
 def _organ(
@@ -212,7 +218,7 @@ def _pair(
             organ=organ,
             excluded=len(rows) - len(x),
             note=(CALIBRATED if kind == "calibrated" else "")
-            + _left_out(rows)
+            + _left_out(rows, organ)
             + NO_BOUND,
         )
 
