@@ -58,7 +58,7 @@ def test_of_whom_little_is_known_or_seen_nobody_says_overweight() -> None:
     assert made(volume, known, coverage) == 0
 
 
-def test_mass_is_foretold_from_no_fewer_than_20_people() -> None:
+def test_mass_is_predicted_from_no_fewer_than_20_people() -> None:
     made = BodyMass()
     made.fit(torch.full((19,), 0.2), condition_vector([person()] * 19))
     assert made.coefficients.abs().max() == 0

@@ -18,7 +18,7 @@ class BaseArchitecture:
     modes: int = 0
     modes_factor: int = 4
     haar: bool = False  # tokens hold Haar coefficients of their voxels
-    conditional_start: bool = False  # the modes start as the demographics foretell
+    conditional_start: bool = False  # the modes start as the demographics predict
     innovations: bool = False  # sampling adds them; set by vct.training.calibrate_base
 
     def __post_init__(self) -> None:

@@ -25,7 +25,7 @@ class BodyMass(nn.Module):
     def forward(
         self, encoded: Tensor, condition: Tensor, coverage: Tensor | None = None
     ) -> Tensor:
-        """Overweight: ln of the mass in the field over what is foretold, (b,).
+        """Overweight: ln of the mass in the field over what is predicted, (b,).
 
         0 where height or BMI is unknown, a scan covers a part of the field only, or
         nothing was fitted.
@@ -39,11 +39,11 @@ class BodyMass(nn.Module):
         coverage
             (b, 1, k, j, i); 1 everywhere if None.
         """
-        foretold = _features(condition) @ self.coefficients.float()
+        predicted = _features(condition) @ self.coefficients.float()
         silent = size_unknown(condition) | (self.coefficients == 0).all()
         if coverage is not None:
             silent = silent | (coverage.amin(dim=(1, 2, 3, 4)) < 1)
-        return torch.where(silent, 0.0, mean_density(encoded).log() - foretold)
+        return torch.where(silent, 0.0, mean_density(encoded).log() - predicted)
 
     @torch.no_grad()
     def fit(self, density: Tensor, condition: Tensor) -> None:

@@ -53,12 +53,12 @@ def test_intervals_of_spread_nearly_cover_where_values_are_skewed(
     assert np.mean(inside) > 0.86
 
 
-def test_spread_beside_what_is_foretold_is_told_of_both_together() -> None:
+def test_spread_beside_what_is_predicted_is_told_of_both_together() -> None:
     rng = np.random.default_rng(8)
-    foretold, beside = rng.normal(10, 3, 4000), rng.normal(0, 4, 4000)
-    x = foretold + rng.normal(0, 4, 4000)
-    assert sd_ratio(x, beside, foretold).value == pytest.approx(1, abs=0.03)
-    assert sd_ratio(foretold, beside, foretold).value == pytest.approx(0.6, abs=0.03)
+    predicted, beside = rng.normal(10, 3, 4000), rng.normal(0, 4, 4000)
+    x = predicted + rng.normal(0, 4, 4000)
+    assert sd_ratio(x, beside, predicted).value == pytest.approx(1, abs=0.03)
+    assert sd_ratio(predicted, beside, predicted).value == pytest.approx(0.6, abs=0.03)
 
 
 def test_mean_difference_agrees_with_scipys_welch_test() -> None:

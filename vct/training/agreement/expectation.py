@@ -16,7 +16,7 @@ from vct.training.agreement.tables import Measured
 class Found(NamedTuple):
     """Values of some subjects that were told, in two parts that add up, (n,) each.
 
-    ``expected`` is what the population foretells from the subject's demographics,
+    ``expected`` is what the population predicts from the subject's demographics,
     ``residual`` what is found beside it; in the measure's unit.
     """
 

@@ -67,7 +67,7 @@ def sd_ratio(
     x, reference
         Values of either set.
     expected
-        What is foretold of each of ``x``, (n,): then ``reference`` is what phantoms
+        What is predicted of each of ``x``, (n,): then ``reference`` is what phantoms
         have beside that, and ``x`` is compared with both together.
 
     References
@@ -77,11 +77,11 @@ def sd_ratio(
     """
     if min(len(x), len(reference)) < _FEWEST or not reference.std() > 0:
         return Figure(float("nan"), None)
-    foretold = np.zeros(len(x)) if expected is None else expected
+    predicted = np.zeros(len(x)) if expected is None else expected
     beside, n = float(reference.var(ddof=1)), len(x)
-    total = float(foretold.var(ddof=1)) + beside
+    total = float(predicted.var(ddof=1)) + beside
     value = 0.5 * np.log(x.var(ddof=1) / total)
-    without = 0.5 * np.log(_leaving_one_out(x) / (_leaving_one_out(foretold) + beside))
+    without = 0.5 * np.log(_leaving_one_out(x) / (_leaving_one_out(predicted) + beside))
     theirs = 0.5 * np.log(total - beside + _leaving_one_out(reference))
     error = np.sqrt(_jackknife_variance(without) + _jackknife_variance(theirs))
     reach = stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1) * error
