@@ -42,9 +42,30 @@ def test_truncated_weights(
     weights = damaged / "superres.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
     spec = write_spec(model=damaged)
-    code, told = fails(capsys, "build", spec, "-o", tmp_path / "out", "--workers", 0)
+    out = tmp_path / "out"
+    code, told = fails(capsys, "build", spec, "-o", out, "--workers", 0)
     assert code == 3
     assert "superres.safetensors is damaged or truncated" in told
+    assert not out.exists()
+
+
+def test_truncated_weights_overwrite_no_cohort(
+    capsys: pytest.CaptureFixture[str],
+    write_spec: WriteSpec,
+    model: Path,
+    cohort: Path,
+    tmp_path: Path,
+) -> None:
+    damaged = shutil.copytree(model, tmp_path / "damaged")
+    (damaged / "superres.safetensors").write_bytes(b"cut")
+    out = shutil.copytree(cohort, tmp_path / "out")
+    before = digests(out)
+    spec = write_spec(model=damaged)
+    code, _ = fails(
+        capsys, "build", spec, "-o", out, "--on-existing", "overwrite", "--workers", 0
+    )
+    assert code == 3
+    assert digests(out) == before
 
 
 REFUSING = [("check",), ("build", "--dry-run"), ("build",)]

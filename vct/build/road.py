@@ -206,7 +206,9 @@ class Build:
         how = self._options["on_existing"]
         check_folder(self.plan, self.out, how, self._batch_size)
         if len(kept_subjects(self.plan, self.out, how)) < len(self):
-            resolve_device(self._options["device"])  # a bad one leaves no folder behind
+            # What fails here leaves no folder behind and takes none away.
+            resolve_device(self._options["device"])
+            self.plan.card.check_files()
         identity = plan_identity(self.plan, self._batch_size)
         claim(self.out, identity, self.plan.spec_bytes, how)
         subjects = agreed_subjects(self.out, self.plan.subjects)
@@ -226,7 +228,6 @@ class Build:
     def _generate(self, remaining: list[str]) -> Iterator[BuiltSubject]:
         """Generate and write what is not there yet; items come as they are finished."""
         self._notify("Loading the model")
-        self.plan.card.check_files()
         workers = self._options["workers"]
         pending: _Pending = {}
         with writer_pool(workers) as pool:
