@@ -62,6 +62,24 @@ def test_what_changes_voxels_gives_other_uids(
     assert root(plan) != root(plan, made_by={**ON_CPU, **other})
 
 
+@pytest.mark.parametrize(("torch", "same"), [("2.13.0+cu130", True), ("2.14.0", False)])
+def test_another_torch_gives_other_uids(
+    tmp_path: Path,
+    model: Path,
+    torch: str,
+    same: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan, _ = a_plan(tmp_path, model)
+
+    def with_torch(version: str) -> str:
+        packages = {"torch": version, "numpy": "2.3.0"}
+        monkeypatch.setattr("vct.build.study.package_versions", lambda: packages)
+        return root(plan)
+
+    assert (with_torch("2.13.0+cpu") == with_torch(torch)) == same
+
+
 def test_a_header_only_protocol_gives_other_uids(tmp_path: Path, model: Path) -> None:
     plan, _ = a_plan(tmp_path, model)
     marked = plan_cohort(plan.spec_path, header_only_protocol=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import vct
-from vct.provenance import sha256_of_bytes
+from vct.provenance import deciding_versions, package_versions, sha256_of_bytes
 
 if TYPE_CHECKING:
     from vct.build.plan import Plan
@@ -88,6 +88,7 @@ def uid_root(plan: "Plan", subject: "Subject", made_by: Mapping[str, Any]) -> st
     return "/".join(
         (
             vct.__version__,
+            json.dumps(deciding_versions(package_versions()), sort_keys=True),
             sha256_of_bytes(plan.spec_bytes),
             str(plan.spec.seed),
             plan.card.sha256,
