@@ -44,14 +44,19 @@ def test_status(changes: dict, sex: str | None, status: str) -> None:
     assert status_of(replace(WHOLE, **changes), sex) == status
 
 
-def row_of(organ: str, sex: str, **sums: float) -> OrganMeasurement:
-    """The row that one organ's sums give, all other organs absent."""
+def rows_of(sex: str, **organs: dict[str, float]) -> dict[str, OrganMeasurement]:
+    """The rows that some organs' sums give, all other organs absent."""
     names = measured(CURRENT_LIST)
     table = [[0.0] * len(COLUMNS) for _ in names]
-    for column, value in sums.items():
-        table[names.index(organ)][COLUMNS.index(column)] = value
-    rows = organ_rows(table, GRID, sex=sex, error_per_doubt={organ: 0.5})
-    return {row.organ: row for row in rows}[organ]
+    for organ, sums in organs.items():
+        for column, value in sums.items():
+            table[names.index(organ)][COLUMNS.index(column)] = value
+    rows = organ_rows(table, GRID, sex=sex, error_per_doubt=dict.fromkeys(organs, 0.5))
+    return {row.organ: row for row in rows}
+
+
+def row_of(organ: str, sex: str, **sums: float) -> OrganMeasurement:
+    return rows_of(sex, **{organ: sums})[organ]
 
 
 def test_a_refused_organ_has_no_numbers() -> None:
@@ -70,6 +75,35 @@ def test_expected_error_is_doubt_times_the_calibrated_factor() -> None:
     assert row_of("liver", "M", voxels=n, doubt_voxels=doubt).volume_error_ml == 50.0
     doubt = 700 / GRID.voxel_ml
     assert row_of("liver", "M", voxels=n, doubt_voxels=doubt).status == "uncertain"
+
+
+@pytest.mark.parametrize(
+    ("left", "status"),
+    [
+        ({"ml": 150.0}, "ok"),
+        ({"ml": 0.0}, "not_found"),
+        ({"ml": 20.0}, "implausible_volume"),
+        ({"ml": 150.0, "edge": 50.0}, "cut_by_field"),
+        ({"ml": 150.0, "doubt": 150.0}, "ok"),
+    ],
+)
+def test_one_kidney_is_never_told_as_two(left: dict[str, float], status: str) -> None:
+    def kidney(ml: float, edge: float = 0.0, doubt: float = 0.0) -> dict[str, float]:
+        n = ml / GRID.voxel_ml
+        return {
+            "voxels": n,
+            "suv_sum": 3 * n,
+            "edge_voxels": edge,
+            "doubt_voxels": doubt / GRID.voxel_ml,
+        }
+
+    both = kidney(left["ml"] + 150.0)
+    rows = rows_of("F", kidney_left=kidney(**left), kidney_right=kidney(150.0),
+                   kidneys=both)  # fmt: skip
+    assert rows["kidney_right"].status == "ok"
+    told = rows["kidneys"]
+    assert told.status == status
+    assert math.isnan(told.volume_ml) == math.isnan(told.suv_mean) == (status != "ok")
 
 
 @given(

@@ -20,6 +20,8 @@ OPEN_ENDED = frozenset(
     }
 )  # fmt: skip
 MEN_ONLY = frozenset({"prostate"})
+# Rows of two organs: with one of them they are a wrong number, not a smaller one.
+PAIRS = frozenset({"kidneys", "lungs"})
 # Area on the faces of the field, in parts of volume^(2/3), that counts as a cut: a ball
 # cut so lacks 0.1 % of its volume. A few stray voxels are no cut.
 LEAST_CUT = 0.1
@@ -43,6 +45,7 @@ STATUSES = {
     NOT_APPLICABLE: "not an organ of this sex: no numbers",
 }
 _MEASURED_STATUSES = frozenset({OK, IN_FIELD})
+_ORGAN_NOT_WHOLE = frozenset({NOT_FOUND, CUT_BY_FIELD, IMPLAUSIBLE_VOLUME})
 _NUMBERS = (
     "volume_ml", "suv_mean", "suv_sd", "suv_max", "hu_mean", "hu_sd", "mass_kg",
 )  # fmt: skip
@@ -92,11 +95,23 @@ def organ_rows(
     error_per_doubt
         Expected volume error over doubt, by row; of the segmenter's calibration.
     """
-    return [
-        _row(name, dict(zip(COLUMNS, values, strict=True)), grid, sex,
-             (error_per_doubt or {}).get(name, math.nan))
+    rows = {
+        name: _row(name, dict(zip(COLUMNS, values, strict=True)), grid, sex,
+                   (error_per_doubt or {}).get(name, math.nan))
         for name, values in zip(measured(organs), sums, strict=True)
-    ]  # fmt: skip
+    }  # fmt: skip
+    for pair in PAIRS.intersection(rows):
+        halves = [rows[part].status for part in organs.parts(pair)]
+        rows[pair] = _told_if_both_are(rows[pair], halves)
+    return list(rows.values())
+
+
+def _told_if_both_are(pair: OrganMeasurement, halves: list[str]) -> OrganMeasurement:
+    """A pair of organs, refused for the reason for which one of them is not whole."""
+    reasons = [status for status in halves if status in _ORGAN_NOT_WHOLE]
+    if pair.status not in _MEASURED_STATUSES or not reasons:
+        return pair
+    return _refused(pair, reasons[0])
 
 
 def _row(
@@ -122,6 +137,11 @@ def _row(
     status = status_of(row, sex)
     if status in _MEASURED_STATUSES:
         return replace(row, status=status)
+    return _refused(row, status)
+
+
+def _refused(row: OrganMeasurement, status: str) -> OrganMeasurement:
+    """The row without its numbers, and why."""
     refused: dict[str, Any] = dict.fromkeys(_NUMBERS, math.nan)
     return replace(row, status=status, **refused)
 
