@@ -106,6 +106,9 @@ def test_arms_are_compared_with_one_another(cohorts: Path) -> None:
     ("one", "other", "words"),
     [
         (("a", None), ("a", None), "would be compared with itself"),
+        (("a", "treated"), ("a", "treated"), "would be compared with itself"),
+        (("a", "treated"), ("a", None), "'treated' would be compared with all of"),
+        (("a", None), ("a", "treated"), "'treated' would be compared with all of"),
         (("a", "placebo"), ("hot", None), "no arm 'placebo'; its arms are control, tr"),
         (("nowhere", None), ("a", None), "nowhere is not a folder"),
     ],

@@ -88,16 +88,12 @@ def compare_cohorts(
     Raises
     ------
     CohortError
-        If a folder is no cohort or has no such arm, both sides are one, or their organs
+        If a folder is no cohort or has no such arm, both sides share people, or organs
         were measured by two instruments and ``any_instrument`` is not set; if the
         bound is none; or if fewer than 2 subjects a side can be compared.
     """
     check_bound(bound_percent)
-    if (one.folder.resolve(), one.arm) == (other.folder.resolve(), other.arm):
-        raise CohortError(
-            f"{one.folder} would be compared with itself. Name another cohort, or two "
-            "arms with --arm-a and --arm-b."
-        )
+    _require_two(one, other)
     cohorts = load_cohort(one.folder), load_cohort(other.folder)
     remark = require_same_instrument(
         cohort_instrument(cohorts[0].run),
@@ -120,6 +116,28 @@ def compare_cohorts(
         against,
     )
     return {"comparisons": told, "slopes": slopes, "histograms": histograms}
+
+
+def _require_two(one: Side, other: Side) -> None:
+    """Refuse sides that share people: every test takes them for two samples.
+
+    Raises
+    ------
+    CohortError
+        If both are one folder, and one arm or, of a side, no arm.
+    """
+    if one.folder.resolve() != other.folder.resolve():
+        return
+    if one.arm == other.arm:
+        sides = f"{one.folder} would be compared with itself"
+    elif one.arm and other.arm:
+        return
+    else:
+        arm = one.arm or other.arm
+        sides = f"Arm {arm!r} would be compared with all of {one.folder}, itself within"
+    raise CohortError(
+        f"{sides}. Name another cohort, or two arms with --arm-a and --arm-b."
+    )
 
 
 def people_of_arm(cohort: Cohort, arm: str | None) -> People:
