@@ -46,9 +46,10 @@ def pack_chunks(folder: Path) -> list[Path]:
         raise CohortError(f"{folder}: no measured chunk; run 'measure' into it first")
     subjects = _joined(found).drop_duplicates("subject_id")
     organs = _joined(path.with_suffix(".organs.parquet") for path in found)
-    organs = organs.drop_duplicates(["subject_id", "organ"])
+    if len(organs):  # of training phantoms only the embedding is kept
+        organs = organs.drop_duplicates(["subject_id", "organ"])
     for old in folder.glob("embeddings-*.npz"):
-        old.unlink()
+        old.unlink(missing_ok=True)  # another shard's end may pack at the same time
     written = [folder / "subjects.parquet", folder / "organs.parquet"]
     _write(subjects.drop(columns="embedding"), written[0])
     _write(organs, written[1])
@@ -65,4 +66,4 @@ def pack_chunks(folder: Path) -> list[Path]:
 
 def _joined(paths: Iterable[Path]) -> pd.DataFrame:
     tables = [pd.read_parquet(path) for path in paths]
-    return pd.concat([t for t in tables if len(t)], ignore_index=True)
+    return pd.concat([t for t in tables if len(t)] or tables[:1], ignore_index=True)
