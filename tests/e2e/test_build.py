@@ -16,6 +16,7 @@ import vct
 from tests.e2e.conftest import WriteSpec, digests
 from vct.build import Shard, build_cohort, finish_cohort, plan_cohort
 from vct.errors import CohortError, VctError
+from vct.validation import Finding
 
 
 def names(build: object) -> list[str]:
@@ -133,8 +134,34 @@ def test_shards_of_a_fixed_table_are_finished_with_their_report(
     for number in (1, 2):
         list(build_cohort(spec, out, workers=0, shard=Shard(number, 2)))
     (tmp_path / "people.csv").unlink()  # the folder has the table
-    finish_cohort(out)
+    found = {f.id: f for f in finish_cohort(out)}
     assert (out / "report.html").is_file()
+    redrawn = found["demographics/subjects/count"]
+    assert (redrawn.value, redrawn.verdict) == (0, "inconclusive")
+    assert "subjects.parquet was held against itself" in redrawn.note
+
+
+def test_people_who_are_not_those_of_their_table_fail(
+    model: Path, tmp_path: Path
+) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text("sex,age_years,height_m,weight_kg\nF,50,1.7,70\n")
+    spec = tmp_path / "fixed.yaml"
+    spec.write_text(
+        f"version: 1\nname: tiny\nseed: 7\nsubjects_file: {people}\n"
+        "protocol: {injected_mbq_per_kg: 4.0, uptake_min: 60}\n"
+        f"model: {{name: {model}}}\n"
+    )
+    out = tmp_path / "out"
+    list(build_cohort(spec, out, workers=0))
+
+    def redrawn() -> Finding:
+        found = {f.id: f for f in vct.validate_cohort(out)}
+        return found["demographics/subjects/count"]
+
+    assert redrawn().verdict == "pass"
+    people.write_text(people.read_text().replace("F,50", "F,88"))
+    assert (redrawn().value, redrawn().verdict) == (1, "fail")
 
 
 def test_a_finished_cohort_is_kept_as_it_is(

@@ -106,12 +106,14 @@ def organ_references() -> "pd.DataFrame":
 class SpecSamples(NamedTuple):
     """The spec sampled under another seed, about POOL_SIZE strong, and as built.
 
-    ``drawn`` tells people that are drawn from the rows of a table.
+    ``drawn`` tells people that are drawn from the rows of a table; ``own_copy`` says
+    that this table is the cohort's own ``subjects.parquet``.
     """
 
     pool: "pd.DataFrame"
     planned: "pd.DataFrame"
     drawn: bool
+    own_copy: bool
 
 
 def spec_samples(cohort: Cohort) -> SpecSamples:
@@ -132,7 +134,9 @@ def spec_samples(cohort: Cohort) -> SpecSamples:
     drawn = spec.subjects_file is None
     # Of a table every row stands in the pool as often.
     size = POOL_SIZE if drawn else len(planned) * max(1, POOL_SIZE // len(planned))
-    return SpecSamples(sample_subjects(spec, seed=other, size=size), planned, drawn)
+    pool = sample_subjects(spec, seed=other, size=size)
+    own_copy = spec.subjects_file == cohort.path / "subjects.parquet"
+    return SpecSamples(pool, planned, drawn, own_copy)
 
 
 def _demographics(cohort: Cohort) -> list[Finding]:
@@ -155,5 +159,9 @@ def _demographics(cohort: Cohort) -> list[Finding]:
             )
         ]
     return demographic_findings(
-        cohort, samples.pool, samples.planned, drawn=samples.drawn
+        cohort,
+        samples.pool,
+        samples.planned,
+        drawn=samples.drawn,
+        own_copy=samples.own_copy,
     )
