@@ -240,7 +240,7 @@ def test_a_stop_waits_for_no_study_that_has_not_begun(
 ) -> None:
     asked = tmp_path / "asked"
     asked.mkdir()
-    work = _Work(boxes / "prepared", tmp_path, Noting(asked), "here", False)
+    work = _Work(boxes / "prepared", tmp_path, Noting(asked), "here", "all", False)
     measuring = _measured(work, [f"study-{n}" for n in range(8)], workers=2)
     next(measuring)
     measuring.close()

@@ -12,7 +12,7 @@ from vct.validation.organs import organ_findings
 
 @pytest.fixture(scope="module")
 def organs():
-    return organ_findings(cohort(), references(), reference_kind="calibrated")
+    return organ_findings(cohort(), references().assign(kind="calibrated"))
 
 
 @pytest.fixture(scope="module")

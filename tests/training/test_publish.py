@@ -40,7 +40,7 @@ from vct.training.card import (
 from vct.training.config import CONFIGS, StageName, load_config
 from vct.training.provenance import read_record, write_record
 from vct.training.publish import CALIBRATED_ON_HELD_OUT, publish
-from vct.validation.run import reference_kind
+from vct.validation.evidence import learned_phantoms
 
 CHANGES = Path(__file__).parents[2] / "CHANGELOG.md"
 LICENCE = "AutoPET is CC BY 4.0; this model may be given away with its card"
@@ -191,8 +191,9 @@ def test_the_report_says_so_too(model: ModelCard, tmp_path: Path) -> None:
     """No word of phantoms, and published values are validation, not calibration."""
     run = {"model": model.model_dump(mode="json")}
     cohort = Cohort(tmp_path, "", run, *[pd.DataFrame()] * 4)
-    lines = statements(cohort, None, calibrated=reference_kind(run) == "calibrated")
+    lines = statements(cohort, None, calibrated=learned_phantoms(run))
     assert any("4 studies of 2 patients from FDG-PET-CT-Lesions" in s for s in lines)
+    assert any("marked seen are no evidence" in line for line in lines)
     assert not any("phantom" in line.lower() for line in lines)
 
 
@@ -206,7 +207,7 @@ def test_a_model_of_patients_and_phantoms_names_both(runs: Path) -> None:
     told = provenance_of(stages, LICENCE)["trained_on"]
     assert told.startswith("base stage: FDG PET/CT of patients: 4 studies of 2")
     assert "superres stage: Digital phantoms" in told
-    assert reference_kind({"model": {"trained_on": told}}) == "calibrated"
+    assert learned_phantoms({"model": {"trained_on": told}})
     phantoms = provenance_of(stages[1:], None)
     assert phantoms == {"trained_on": PHANTOMS, "licence": "Apache-2.0"}
 

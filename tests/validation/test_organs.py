@@ -38,7 +38,7 @@ def cohort(n: int = 30, *, mean: float = 1700.0, sd: float = 300.0) -> Cohort:
 
 
 def findings(table: Cohort):
-    found = organ_findings(table, references(), reference_kind="calibrated")
+    found = organ_findings(table, references().assign(kind="calibrated"))
     return {finding.id: finding for finding in found}
 
 

@@ -14,7 +14,6 @@ from vct.errors import CohortError
 from vct.manifest import load_cohort
 from vct.validation import read_findings, validate_cohort
 from vct.validation.consistency import image_findings, judged_by_chance
-from vct.validation.run import reference_kind
 
 pytestmark = pytest.mark.usefixtures("known_references")
 
@@ -230,15 +229,3 @@ def test_a_table_in_place_of_another_is_refused(cohort_dir):
 def test_not_a_folder(tmp_path):
     with pytest.raises(CohortError, match="not a folder"):
         validate_cohort(tmp_path / "nowhere")
-
-
-@pytest.mark.parametrize(
-    ("trained_on", "kind"),
-    [
-        ("20,000 digital phantoms", "calibrated"),
-        (None, "calibrated"),
-        ("AutoPET, 1014 studies", "published"),
-    ],
-)
-def test_only_a_model_of_patients_is_compared_with_published_values(trained_on, kind):
-    assert reference_kind({"model": {"trained_on": trained_on}}) == kind

@@ -202,6 +202,15 @@ def study_folder(path: Path, name: str) -> Path:
     return path / "studies" / name
 
 
+def name_of_data(source: str) -> str:
+    """What a data set is called: its folder's name, without the machine's path.
+
+    >>> name_of_data("/data/FDG-PET-CT-Lesions")
+    'FDG-PET-CT-Lesions'
+    """
+    return Path(source).name or source
+
+
 def read_settings(path: Path) -> dict[str, Any]:
     """What ``prepared.json`` says.
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import vct
-from vct.autopet.prepared import PreparedFolder
+from vct.autopet.prepared import PreparedFolder, name_of_data
 from vct.errors import VctError
 from vct.measured import SUV_BIN_EDGES
 from vct.validation.reference_file import (
@@ -46,7 +46,13 @@ class _Work:
     parts: Path
     finder: "OrganFinder"
     source: str
+    split: Split
     alone: bool
+
+    @property
+    def studies(self) -> str:
+        """Which studies of what, in words."""
+        return f"{self.source}, {self.split} studies of {self.prepared}"
 
 
 def measure_reference(
@@ -66,9 +72,9 @@ def measure_reference(
         If no study could be measured, or parts of another run lie beside ``out``.
     """
     names = _names(prepared, split)
-    source = f"{_source(prepared)}, {split} studies of {prepared.path}"
+    source = _source(prepared)
     parts = _parts_folder(out)
-    work = _Work(prepared.path, parts, finder, source, workers == 1)
+    work = _Work(prepared.path, parts, finder, source, split, workers == 1)
     done = {name for name in names if _is_measured(work, name)}
     if done:
         notify(f"{len(done)} of {len(names)} studies were measured before")
@@ -118,7 +124,7 @@ def _is_measured(work: _Work, name: str) -> bool:
     if not path.is_file():
         return False
     part = read_reference(path)
-    if (part.instrument, part.source) != (work.finder.instrument, work.source):
+    if (part.instrument, part.source) != (work.finder.instrument, work.studies):
         raise VctError(
             f"{work.parts} holds studies measured by {part.instrument}, from "
             f"{part.source}. Remove that folder, or name another file with -o."
@@ -250,8 +256,10 @@ def _reference(
     return ReferenceFile(
         rows=rows,
         instrument=work.finder.instrument,
-        source=work.source,
+        source=work.studies,
         created_by=f"vct {vct.__version__}",
         suv_bin_edges=SUV_BIN_EDGES,
         left_out=left_out,
+        data=name_of_data(work.source),
+        split=work.split,
     )

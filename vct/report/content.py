@@ -28,8 +28,9 @@ from vct.validation import Finding, verdict_of
 from vct.validation.comparison import BOUND_PERCENT, FEWEST, remarks
 from vct.validation.comparison_tables import was_compared
 from vct.validation.duplicates import COPY
+from vct.validation.evidence import learned_phantoms
 from vct.validation.reference_people import autopet_ages
-from vct.validation.run import reference_kind, spec_samples
+from vct.validation.run import spec_samples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +50,7 @@ def content(
     compared
         Comparison tables by name; empty ones where there are none.
     """
-    calibrated = reference_kind(cohort.run) == "calibrated"
+    calibrated = learned_phantoms(cohort.run)
     spec, pool, attrition = _spec(cohort)
     comparisons = compared["comparisons"]
     failed = failure_lines(findings)

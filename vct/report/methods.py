@@ -49,11 +49,13 @@ def statements(cohort: Cohort, spec: Any | None, *, calibrated: bool) -> list[st
         "No lesions are drawn. A diagnosis sets the demographics of a subject and "
         "nothing in the images.",
     ]
-    if calibrated:
-        lines.append(
-            "Comparisons marked calibrated are no validation: the phantoms that "
-            "trained the model were fitted to the same references."
-        )
+    lines.append(
+        "Comparisons marked calibrated are no validation: the phantoms that "
+        "trained the model were fitted to the same references."
+        if calibrated
+        else "Comparisons marked seen are no evidence: the people of the reference may "
+        "be among those the model was trained on."
+    )
     return lines + _departures(cohort.run, spec)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from vct.autopet.prepared import name_of_data
 from vct.errors import ModelError
 from vct.partial import written_beside
 from vct.training.people import CONDITIONING_RANGES
@@ -62,7 +63,7 @@ def sentence_of(record: dict[str, Any]) -> str:
     told = (
         f"{'/'.join(record['tracers'])} PET/CT of patients: {studies} studies of "
         f"{record['training_patients']} patients from "
-        f"{Path(record['source']).name or record['source']}, prepared at "
+        f"{name_of_data(record['source'])}, prepared at "
         f"{record['spacing_mm']:g} mm"
     )
     missing = [

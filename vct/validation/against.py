@@ -18,6 +18,7 @@ from vct.validation.comparison import (
     compare_summary,
 )
 from vct.validation.comparison_tables import COMPARISONS, HISTOGRAMS, SLOPES
+from vct.validation.evidence import NOTES, built_in_kind, own_evidence
 from vct.validation.finding import Finding, Kind
 from vct.validation.groups import SEXES
 from vct.validation.histograms import (
@@ -27,7 +28,6 @@ from vct.validation.histograms import (
     shares_of_cohort,
     shares_of_reference,
 )
-from vct.validation.organs import CALIBRATED
 from vct.validation.people import People, people_of_cohort, people_of_rows
 from vct.validation.reference_file import (
     ReferenceFile,
@@ -110,16 +110,8 @@ def _name_of(reference: str) -> str:
     return reference if reference in BUILT_IN else Path(reference).stem
 
 
-def comparison_tables(
-    cohort: Cohort, asked: Asked, *, kind: Kind
-) -> "dict[str, pd.DataFrame]":
+def comparison_tables(cohort: Cohort, asked: Asked) -> "dict[str, pd.DataFrame]":
     """Tables ``comparisons slopes histograms`` of a cohort.
-
-    Parameters
-    ----------
-    kind
-        ``calibrated`` where the model's training was fitted to the built-in
-        references, else ``published``.
 
     Raises
     ------
@@ -131,6 +123,7 @@ def comparison_tables(
     comparisons, slopes, histograms = [], [], []
     for name in asked.references or tuple(BUILT_IN):
         if name in BUILT_IN:
+            kind = built_in_kind(cohort.run, name)
             against = Against(name, kind, bound_percent=asked.bound_percent)
             df = compare_summary(people, BUILT_IN[name](), against)
             comparisons.append(df.assign(primary=_primary(df)))
@@ -223,7 +216,8 @@ def _own(path: Path, cohort: Cohort, asked: Asked) -> tuple[ReferenceFile, Again
     )
     source = f"{reference.source}. {remark}" if remark else reference.source
     name = _name_of(str(path))
-    return reference, Against(name, "own reference", source, asked.bound_percent)
+    evidence = own_evidence(cohort.run, reference)
+    return reference, Against(name, evidence, source, asked.bound_percent)
 
 
 def _primary(df: "pd.DataFrame") -> list[bool]:
@@ -301,7 +295,7 @@ def _slope_finding(row) -> Finding:
         difference_percent=float(row.difference_percent_per_sd),
         verdict=row.verdict,
         source=row.reference,
-        kind="calibrated" if row.evidence == "calibrated" else "published",
+        kind=_kind(row),
         statistic="slope",
         organ=row.organ,
         note="Difference over one SD of the regressor, in percent of the mean. p of "
@@ -311,13 +305,12 @@ def _slope_finding(row) -> Finding:
 
 
 def _common(row) -> dict:
-    kind: Kind = "calibrated" if row.evidence == "calibrated" else "published"
     return {
         "quantity": row.quantity,
         "group": row.group,
         "n": int(row.n),
         "source": row.source or row.reference,
-        "kind": kind,
+        "kind": _kind(row),
         "organ": row.organ,
     }
 
@@ -332,8 +325,12 @@ def _slug(row) -> str:
     return f"{row.reference}/{row.organ}/{row.quantity}/{group}"
 
 
+def _kind(row) -> Kind:
+    return row.evidence if row.evidence in NOTES else "published"
+
+
 def _note(row) -> str:
-    return (CALIBRATED if row.evidence == "calibrated" else "") + row.note
+    return NOTES.get(row.evidence, "") + row.note
 
 
 def _pair(low: float, high: float) -> tuple[float, float] | None:

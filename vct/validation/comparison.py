@@ -78,7 +78,7 @@ class Against:
     name
         Of the reference, in tables.
     evidence
-        ``calibrated``, ``published``, ``own reference`` or ``other cohort``.
+        ``calibrated``, ``seen``, ``published``, ``own reference`` or ``other cohort``.
     source
         Citation.
     bound_percent

@@ -25,7 +25,7 @@ COMPARISONS: dict[str, Column] = {
     ),
     "reference": Column("string", "", "What the cohort is held against"),
     "evidence": Column(
-        "string", "", "calibrated, published, own reference or other cohort"
+        "string", "", "calibrated, seen, published, own reference or other cohort"
     ),
     "primary": Column("bool", "", "Whether this reference is the one for the organ"),
     "n": Column("int32", "", "Subjects of the cohort with a number"),

@@ -12,7 +12,7 @@ from vct.partial import written_beside
 FINDINGS_NAME = "findings.json"
 
 Verdict = Literal["pass", "fail", "inconclusive", "info"]
-Kind = Literal["calibrated", "published", "spec", "conformance", "descriptive"]
+Kind = Literal["calibrated", "seen", "published", "spec", "conformance", "descriptive"]
 Interval = tuple[float, float]
 
 
@@ -47,9 +47,9 @@ class Finding:
         Where reference and bound come from.
     kind
         ``calibrated``: the model's training was fitted to this reference, so agreement
-        is no evidence. ``published``: a measurement of people that was not fitted.
-        ``spec``: what the cohort was asked to be. ``conformance``: files and tables.
-        ``descriptive``: no reference.
+        is no evidence. ``seen``: the people may be among those it was trained on.
+        ``published``: a measurement of other people. ``spec``: what the cohort was
+        asked to be. ``conformance``: files and tables. ``descriptive``: no reference.
     statistic
         ``mean``, ``sd``, ``share``, ``count``, ``ks``, ``r``, ``slope``, ``largest``.
     organ

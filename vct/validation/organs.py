@@ -5,11 +5,12 @@ in this version: every organ finding is ``info``.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from vct.manifest import Cohort
+from vct.validation.evidence import NOTES
 from vct.validation.finding import Finding, Interval, Kind
 from vct.validation.statistics import (
     finite,
@@ -53,11 +54,6 @@ QUANTITIES = {"volume_ml": "volume [mL]", "suv_mean": "mean SUV", "hu_mean": "me
 SEXES = ("F", "M")
 
 NO_BOUND = "No bound is judged in this version."
-CALIBRATED = (
-    "Calibrated: the training phantoms were fitted to this reference, so agreement "
-    "shows that the fit survives the model, not that the model is right. "
-)
-
 
 # Why an organ's numbers are missing, as in the column ``status``.
 REFUSALS = {
@@ -71,19 +67,15 @@ _BLADDERS_BY_SUV = (
 )
 
 
-def organ_findings(
-    cohort: Cohort, references: "pd.DataFrame", *, reference_kind: Kind
-) -> list[Finding]:
+def organ_findings(cohort: Cohort, references: "pd.DataFrame") -> list[Finding]:
     """Means and standard deviations of each organ by sex.
 
     Parameters
     ----------
     references
         Rows of ``vct.validation.references`` (organ, quantity, sex, mean, sd, n,
-        reading_error, source) with a column ``primary``: the one a value is judged by.
-    reference_kind
-        ``calibrated`` where the model's training data were fitted to the references,
-        else ``published``.
+        reading_error, source) with columns ``primary``, of the one that a value is
+        judged by, and ``kind``, what agreement with it shows.
     """
     table = cohort.organs.query("source == 'segmenter'").merge(
         cohort.subjects[["subject_id", "sex"]], on="subject_id"
@@ -96,9 +88,7 @@ def organ_findings(
             for quantity in QUANTITIES
             if not (quantity == "volume_ml" and organ in CUT_BY_EVERY_FIELD)
             for sex in SEXES
-            for finding in _organ(
-                table, references, reference_kind, organ, quantity, sex
-            )
+            for finding in _organ(table, references, organ, quantity, sex)
         ),
     ]
 
@@ -150,7 +140,6 @@ def _left_out(rows: "pd.DataFrame", organ: str) -> str:
 def _organ(
     table: "pd.DataFrame",
     references: "pd.DataFrame",
-    kind: Kind,
     organ: str,
     quantity: str,
     sex: str,
@@ -168,6 +157,7 @@ def _organ(
     if chosen.empty:
         yield from _pair(x, None, "descriptive", organ, quantity, sex, rows)
     for reference in chosen.itertuples(index=False):
+        kind = cast("Kind", reference.kind)
         yield from _pair(x, reference, kind, organ, quantity, sex, rows)
 
 
@@ -217,9 +207,7 @@ def _pair(
             statistic=statistic,
             organ=organ,
             excluded=len(rows) - len(x),
-            note=(CALIBRATED if kind == "calibrated" else "")
-            + _left_out(rows, organ)
-            + NO_BOUND,
+            note=NOTES.get(kind, "") + _left_out(rows, organ) + NO_BOUND,
         )
 
 

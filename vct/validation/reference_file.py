@@ -71,6 +71,12 @@ class ReferenceFile:
         Lower edge of each bin [g/mL], (bins,); the last bin is open above.
     left_out
         Studies that could not be measured: name → reason.
+    data
+        Name of the folder of data that the studies were prepared from; empty in files
+        of earlier versions, of which nothing is known.
+    split
+        Which of the prepared studies: ``all``, ``training``, ``calibration`` or
+        ``held_out``.
     """
 
     rows: "pd.DataFrame"
@@ -79,6 +85,8 @@ class ReferenceFile:
     created_by: str
     suv_bin_edges: np.ndarray
     left_out: dict[str, str]
+    data: str = ""
+    split: str = "all"
 
 
 def same_instrument(one: str, other: str) -> bool:
@@ -190,6 +198,8 @@ def read_reference(path: str | Path) -> ReferenceFile:
         created_by=metadata["created_by"],
         suv_bin_edges=np.array(json.loads(metadata["suv_bin_edges"]), float),
         left_out=json.loads(metadata.get("left_out", "{}")),
+        data=metadata.get("data", ""),
+        split=metadata.get("split", "all"),
     )
 
 
@@ -203,6 +213,8 @@ def _schema(reference: ReferenceFile) -> "pa.Schema":
         "created_by": reference.created_by,
         "suv_bin_edges": json.dumps(reference.suv_bin_edges.tolist()),
         "left_out": json.dumps(reference.left_out, ensure_ascii=False),
+        "data": reference.data,
+        "split": reference.split,
     }
     told = "Share of the organ's voxels in each SUV bin; null if refused"
     histogram = pa.field(

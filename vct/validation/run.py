@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from vct.errors import SpecError
 from vct.manifest import Cohort, load_cohort
@@ -12,7 +12,8 @@ from vct.validation.comparison import BOUND_PERCENT
 from vct.validation.comparison_tables import write_tables
 from vct.validation.consistency import file_findings, image_findings
 from vct.validation.demographics import POOL_SIZE, demographic_findings
-from vct.validation.finding import Finding, Kind, write_findings
+from vct.validation.evidence import built_in_kind, learned_phantoms
+from vct.validation.finding import Finding, write_findings
 from vct.validation.groups import SEXES
 from vct.validation.headers import header_findings
 from vct.validation.organs import organ_findings
@@ -53,29 +54,23 @@ def validate_cohort(
     """
     cohort = load_cohort(out)
     asked = Asked(tuple(map(str, reference or ())), bound_percent, any_instrument)
-    kind = reference_kind(cohort.run)
-    tables = comparison_tables(cohort, asked, kind=kind)
+    references = organ_references()
+    references["kind"] = [
+        built_in_kind(cohort.run, source) for source in references["source"]
+    ]
+    tables = comparison_tables(cohort, asked)
     findings = [
         *file_findings(cohort, hashes=hashes),
         *header_findings(cohort),
         *_demographics(cohort),
-        *organ_findings(cohort, organ_references(), reference_kind=kind),
+        *organ_findings(cohort, references),
         *judged_findings(tables, asked),
-        *image_findings(cohort, of_phantoms=kind == "calibrated"),
+        *image_findings(cohort, of_phantoms=learned_phantoms(cohort.run)),
         *filter(None, [shift_finding(cohort.images)]),
     ]
     write_tables(cohort.path, tables)
     write_findings(findings, cohort.path)
     return findings
-
-
-def reference_kind(run: dict[str, Any]) -> Kind:
-    """``calibrated`` for a model trained on phantoms, which were fitted to people.
-
-    A model whose training data are unknown counts as calibrated: the weaker claim.
-    """
-    trained_on = str(run.get("model", {}).get("trained_on") or "phantom").lower()
-    return "calibrated" if "phantom" in trained_on else "published"
 
 
 def organ_references() -> "pd.DataFrame":
