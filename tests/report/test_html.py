@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -183,6 +184,16 @@ def test_without_a_named_reference_nothing_is_judged_and_the_page_says_so(pages)
     assert "No published histogram" in pages["page"][1]
     assert "no reference was named" not in pages["compared_page"][1]
     assert "No published histogram" not in pages["compared_page"][1]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "told"), [("inconclusive", True), ("pass", False), ("fail", False)]
+)
+def test_what_is_inconclusive_is_no_failure(pristine_cohort, tmp_path, verdict, told):
+    out = shutil.copytree(pristine_cohort, tmp_path / "out")
+    worst = replace(validate_cohort(out)[0], verdict=verdict)
+    text = write_report(out, [worst]).read_text("utf-8")
+    assert ("Nothing failed; the inconclusive could not be judged" in text) == told
 
 
 def test_a_reference_too_few_are_judged_by_is_not_called_unnamed(cohort_dir):
