@@ -23,7 +23,7 @@ RECORDED_PACKAGES = (
 )
 
 # Those of them whose version can change a voxel.
-_DECIDING_PACKAGES = ("torch", "numpy")
+DECIDING_PACKAGES = ("torch", "numpy")
 
 
 def package_versions(names: tuple[str, ...] = RECORDED_PACKAGES) -> dict[str, str]:
@@ -47,7 +47,7 @@ def deciding_versions(versions: Mapping[str, str]) -> dict[str, str]:
     """
     return {
         name: versions[name].partition("+")[0]
-        for name in _DECIDING_PACKAGES
+        for name in DECIDING_PACKAGES
         if name in versions
     }
 

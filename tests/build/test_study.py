@@ -74,7 +74,7 @@ def test_another_torch_gives_other_uids(
 
     def with_torch(version: str) -> str:
         packages = {"torch": version, "numpy": "2.3.0"}
-        monkeypatch.setattr("vct.build.study.package_versions", lambda: packages)
+        monkeypatch.setattr("vct.build.study.package_versions", lambda _: packages)
         return root(plan)
 
     assert (with_torch("2.13.0+cpu") == with_torch(torch)) == same

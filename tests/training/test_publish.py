@@ -191,7 +191,7 @@ def test_the_report_says_so_too(model: ModelCard, tmp_path: Path) -> None:
     """No word of phantoms, and published values are validation, not calibration."""
     run = {"model": model.model_dump(mode="json")}
     cohort = Cohort(tmp_path, "", run, *[pd.DataFrame()] * 4)
-    lines = statements(cohort, None, calibrated=learned_phantoms(run))
+    lines = statements(cohort, None, calibrated=learned_phantoms(run), seen=True)
     assert any("4 studies of 2 patients from FDG-PET-CT-Lesions" in s for s in lines)
     assert any("marked seen are no evidence" in line for line in lines)
     assert not any("phantom" in line.lower() for line in lines)

@@ -107,9 +107,18 @@ def test_arms_are_compared_with_one_another(cohorts: Path) -> None:
     [
         (("a", None), ("a", None), "would be compared with itself"),
         (("a", "treated"), ("a", "treated"), "would be compared with itself"),
-        (("a", "treated"), ("a", None), "'treated' would be compared with all of"),
-        (("a", None), ("a", "treated"), "'treated' would be compared with all of"),
+        (
+            ("a", "treated"),
+            ("a", None),
+            "'treated' would be compared with the whole",
+        ),
+        (
+            ("a", None),
+            ("a", "treated"),
+            "'treated' would be compared with the whole",
+        ),
         (("a", "placebo"), ("hot", None), "no arm 'placebo'; its arms are control, tr"),
+        (("a", "placebo"), ("a", None), "no arm 'placebo'; its arms are control, tr"),
         (("nowhere", None), ("a", None), "nowhere is not a folder"),
     ],
 )

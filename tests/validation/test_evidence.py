@@ -8,12 +8,16 @@ import pytest
 
 from tests.validation.fake_cohort import references
 from tests.validation.test_organs import cohort
+from vct.models import find_model
 from vct.validation.evidence import built_in_kind, learned_phantoms, own_evidence
 from vct.validation.finding import Kind
 from vct.validation.organs import organ_findings
 from vct.validation.reference_file import ReferenceFile
 
 PATIENTS = "FDG PET/CT of patients: 4 studies of 2 patients from {}, prepared at 4 mm."
+
+
+BUNDLED = find_model("whole-body-4mm").trained_on
 
 
 def run_of(trained_on: str | None) -> dict[str, Any]:
@@ -45,17 +49,19 @@ def test_a_model_of_patients_may_have_seen_those_of_autopet(
 @pytest.mark.parametrize(
     ("trained_on", "data", "split", "evidence"),
     [
+        (BUNDLED, "AutoPET", "all", "own reference"),
+        (BUNDLED, "hedyPET", "training", "own reference"),
+        (BUNDLED, "", "all", "own reference"),
         (PATIENTS.format("FDG-PET-CT-Lesions"), "fdg-pet-ct-lesions", "all", "seen"),
+        (PATIENTS.format("FDG-PET-CT-Lesions"), "patients", "all", "own reference"),
+        ("1014 studies of AutoPET", "autopet", "all", "seen"),
         (PATIENTS.format("clinic"), "clinic", "training", "seen"),
         (PATIENTS.format("clinic"), "clinic", "held_out", "own reference"),
         (PATIENTS.format("clinic"), "elsewhere", "all", "own reference"),
         (PATIENTS.format("clinic"), "", "all", "seen"),
-        ("Digital phantoms only.", "", "all", "own reference"),
-        ("Digital phantoms only.", "clinic", "all", "own reference"),
-        ("base stage: patients from clinic; superres stage: Digital phantoms", "clinic",
-         "all", "seen"),
+        (f"base: {PATIENTS.format('clinic')} fine: Phantoms.", "clinic", "all", "seen"),
     ],
-)  # fmt: skip
+)
 def test_own_studies_may_be_those_of_the_training(
     trained_on: str, data: str, split: str, evidence: str
 ) -> None:

@@ -5,7 +5,12 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import vct
-from vct.provenance import deciding_versions, package_versions, sha256_of_bytes
+from vct.provenance import (
+    DECIDING_PACKAGES,
+    deciding_versions,
+    package_versions,
+    sha256_of_bytes,
+)
 
 if TYPE_CHECKING:
     from vct.build.plan import Plan
@@ -88,7 +93,7 @@ def uid_root(plan: "Plan", subject: "Subject", made_by: Mapping[str, Any]) -> st
     return "/".join(
         (
             vct.__version__,
-            json.dumps(deciding_versions(package_versions()), sort_keys=True),
+            json.dumps(_versions(), sort_keys=True),
             sha256_of_bytes(plan.spec_bytes),
             str(plan.spec.seed),
             plan.card.sha256,
@@ -98,6 +103,11 @@ def uid_root(plan: "Plan", subject: "Subject", made_by: Mapping[str, Any]) -> st
             json.dumps([_told(subject, name) for name in _WHO]),
         )
     )
+
+
+def _versions() -> dict[str, str]:
+    """Of the packages that decide voxels."""
+    return deciding_versions(package_versions(DECIDING_PACKAGES))
 
 
 def _told(subject: "Subject", name: str) -> str:

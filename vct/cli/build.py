@@ -106,18 +106,18 @@ def build(
         with told_as_user_errors(out, on_existing):
             check_folder(plan, out, on_existing, batch_size)
         return
+    running = build_cohort(
+        spec_path,
+        out,
+        **request,
+        device=device,
+        workers=workers,
+        batch_size=batch_size,
+        on_existing=on_existing,
+        notify=(lambda _: None) if quiet else say,
+    )
     again = how_to_go_on(on_existing)
     with interruptible(f"Stopped. Finished subjects are kept: {again} to go on."):
-        running = build_cohort(
-            spec_path,
-            out,
-            **request,
-            device=device,
-            workers=workers,
-            batch_size=batch_size,
-            on_existing=on_existing,
-            notify=(lambda _: None) if quiet else say,
-        )
         follow(running, quiet=quiet)
         if part:
             if not quiet:

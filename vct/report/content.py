@@ -53,6 +53,8 @@ def content(
     calibrated = learned_phantoms(cohort.run)
     spec, pool, attrition = _spec(cohort)
     comparisons = compared["comparisons"]
+    seen = "seen" in {*comparisons["evidence"], *(f.kind for f in findings)}
+    marked = {"calibrated": calibrated, "seen": seen}
     failed = failure_lines(findings)
     previews, n_previews = gallery(cohort)
     return {
@@ -61,7 +63,7 @@ def content(
         "n_failed_more": max(len(failed) - MOST_FAILED, 0),
         "criteria": CRITERIA,
         "criterion_counts": counts(findings),
-        "statements": methods.statements(cohort, spec, calibrated=calibrated),
+        "statements": methods.statements(cohort, spec, **marked),
         "previews": previews,
         "n_previews": n_previews,
         "flow": flow(cohort, attrition),
@@ -75,9 +77,7 @@ def content(
         "sources": _sources(findings, comparisons),
         "remarks": _remarks(comparisons),
         "provenance": provenance_rows(cohort),
-        "methods": methods.methods(
-            cohort, spec, _references(comparisons), calibrated=calibrated
-        ),
+        "methods": methods.methods(cohort, spec, _references(comparisons), **marked),
         "literature": methods.LITERATURE,
         "limits": methods.limits(calibrated=calibrated),
         "calibrated": calibrated,

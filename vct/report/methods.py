@@ -37,8 +37,16 @@ LITERATURE = (
 _BUILT_IN = {"autopet-published": " [1, 4]", "hedypet-fit": " [5]"}
 
 
-def statements(cohort: Cohort, spec: Any | None, *, calibrated: bool) -> list[str]:
-    """What every reader must know, in whole sentences."""
+def statements(
+    cohort: Cohort, spec: Any | None, *, calibrated: bool, seen: bool
+) -> list[str]:
+    """What every reader must know, in whole sentences.
+
+    Parameters
+    ----------
+    calibrated, seen
+        Whether comparisons are marked so.
+    """
     model = cohort.run.get("model", {})
     trained_on = (model.get("trained_on") or "not recorded in run.json").rstrip(".")
     lines = [
@@ -49,13 +57,16 @@ def statements(cohort: Cohort, spec: Any | None, *, calibrated: bool) -> list[st
         "No lesions are drawn. A diagnosis sets the demographics of a subject and "
         "nothing in the images.",
     ]
-    lines.append(
-        "Comparisons marked calibrated are no validation: the phantoms that "
-        "trained the model were fitted to the same references."
-        if calibrated
-        else "Comparisons marked seen are no evidence: the people of the reference may "
-        "be among those the model was trained on."
-    )
+    if calibrated:
+        lines.append(
+            "Comparisons marked calibrated are no validation: the phantoms that "
+            "trained the model were fitted to the same references."
+        )
+    if seen:
+        lines.append(
+            "Comparisons marked seen are no evidence: the people of the reference may "
+            "be among those the model was trained on."
+        )
     return lines + _departures(cohort.run, spec)
 
 
@@ -88,6 +99,7 @@ def methods(
     references: Sequence[str] = (),
     *,
     calibrated: bool,
+    seen: bool,
 ) -> str:
     """A paragraph to paste into a paper; numbers in brackets cite ``LITERATURE``.
 
@@ -98,6 +110,8 @@ def methods(
     references
         Names of what the cohort was compared with; none where it has no tables of
         comparisons.
+    calibrated, seen
+        Whether comparisons are marked so.
     """
     run, model = cohort.run, cohort.run.get("model", {})
     subjects = cohort.finished
@@ -114,6 +128,11 @@ def methods(
         if calibrated and (not references or any(map(_BUILT_IN.get, references)))
         else ""
     )
+    if seen:
+        hedge += (
+            " Agreement marked seen is not independent: people of the reference may be "
+            "among those the model was trained on."
+        )
     return (
         f"A virtual cohort of {len(subjects)} subjects ({n_women} women, "
         f"{len(subjects) - n_women} men; {_spread(subjects, 'age_years', 0)} years, "

@@ -13,6 +13,7 @@ from vct.errors import ModelError
 from vct.partial import written_beside
 from vct.training.people import CONDITIONING_RANGES
 from vct.training.prepared import PreparedCache
+from vct.validation.evidence import patients_from
 
 RECORD = "data.json"
 _OPTIONAL = ("height_m", "bmi_kg_m2")
@@ -62,9 +63,8 @@ def sentence_of(record: dict[str, Any]) -> str:
     studies = record["training_studies"]
     told = (
         f"{'/'.join(record['tracers'])} PET/CT of patients: {studies} studies of "
-        f"{record['training_patients']} patients from "
-        f"{name_of_data(record['source'])}, prepared at "
-        f"{record['spacing_mm']:g} mm"
+        f"{record['training_patients']} "
+        f"{patients_from(name_of_data(record['source']))}{record['spacing_mm']:g} mm"
     )
     missing = [
         f"{name} unknown in {record[f'{name}_unknown']} of {studies}"

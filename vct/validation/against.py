@@ -298,7 +298,8 @@ def _slope_finding(row) -> Finding:
         kind=_kind(row),
         statistic="slope",
         organ=row.organ,
-        note="Difference over one SD of the regressor, in percent of the mean. p of "
+        note=NOTES.get(row.evidence, "")
+        + "Difference over one SD of the regressor, in percent of the mean. p of "
         f"difference {row.p_difference_adjusted:.2g} (Benjamini-Hochberg). "
         f"{row.note}".rstrip(),
     )

@@ -93,7 +93,6 @@ def compare_cohorts(
         bound is none; or if fewer than 2 subjects a side can be compared.
     """
     check_bound(bound_percent)
-    _require_two(one, other)
     cohorts = load_cohort(one.folder), load_cohort(other.folder)
     remark = require_same_instrument(
         cohort_instrument(cohorts[0].run),
@@ -102,6 +101,7 @@ def compare_cohorts(
     )
     own = people_of_arm(cohorts[0], one.arm)
     theirs = people_of_arm(cohorts[1], other.arm)
+    _require_two(one, other)
     _, name = names_of(one, other)
     source = f"cohort {other.folder}" + (f", arm {other.arm}" if other.arm else "")
     against = Against(name, EVIDENCE, source, bound_percent, weighted)
@@ -134,7 +134,10 @@ def _require_two(one: Side, other: Side) -> None:
         return
     else:
         arm = one.arm or other.arm
-        sides = f"Arm {arm!r} would be compared with all of {one.folder}, itself within"
+        sides = (
+            f"Arm {arm!r} would be compared with the whole of {one.folder}, which "
+            "contains it"
+        )
     raise CohortError(
         f"{sides}. Name another cohort, or two arms with --arm-a and --arm-b."
     )

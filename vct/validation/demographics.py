@@ -42,12 +42,7 @@ CORRELATED = ("age_years", "height_m", "weight_kg", "bmi_kg_m2")
 
 
 def demographic_findings(
-    cohort: Cohort,
-    pool: "pd.DataFrame",
-    planned: "pd.DataFrame",
-    *,
-    drawn: bool = True,
-    own_copy: bool = False,
+    cohort: Cohort, pool: "pd.DataFrame", planned: "pd.DataFrame", *, drawn: bool = True
 ) -> list[Finding]:
     """Marginals, correlations, sex share and counts of the finished subjects.
 
@@ -60,12 +55,9 @@ def demographic_findings(
     drawn
         The first subjects are drawn as all are; rows of a table have an order of
         their own, so that only the whole table is judged.
-    own_copy
-        ``planned`` is the cohort's own ``subjects.parquet``, since the table that the
-        spec names is not there.
     """
     subjects = cohort.finished
-    findings = [_redrawn(cohort.subjects, planned, own_copy=own_copy)]
+    findings = [_redrawn(cohort.subjects, planned)]
     if subjects.empty:
         return findings
     findings += _constants(subjects, pool)
@@ -336,12 +328,9 @@ def _counts(
     return findings
 
 
-def _redrawn(
-    subjects: "pd.DataFrame", planned: "pd.DataFrame", *, own_copy: bool
-) -> Finding:
+def _redrawn(subjects: "pd.DataFrame", planned: "pd.DataFrame") -> Finding:
     """Is subjects.parquet what the spec and its seed give?"""
     differ = len(differing_subjects(subjects, planned))
-    alike: Verdict = "inconclusive" if own_copy else "pass"
     return _finding(
         "subjects",
         "count",
@@ -350,10 +339,6 @@ def _redrawn(
         float(differ),
         reference=0.0,
         bound=(0.0, 0.0),
-        verdict=alike if differ == 0 else "fail",
+        verdict="pass" if differ == 0 else "fail",
         source="cohort.yaml and its seed",
-        note="The table that cohort.yaml names is not there: subjects.parquet was held "
-        "against itself."
-        if own_copy
-        else "",
     )

@@ -17,6 +17,11 @@ NOTES: dict[str, str] = {
 }
 
 
+def patients_from(data: str) -> str:
+    """How ``trained_on`` of a card names the data of a model of patients."""
+    return f"patients from {data}, prepared at "
+
+
 def learned_phantoms(run: Mapping[str, Any]) -> bool:
     """Whether the model of a cohort was trained on phantoms, which follow people.
 
@@ -48,13 +53,15 @@ def own_evidence(run: Mapping[str, Any], reference: "ReferenceFile") -> str:
     """Evidence of a user's own reference: ``own reference`` or ``seen``.
 
     Seen may be the studies of a folder that the card names as the model's training, but
-    those of the split that was kept from it. Of a file that names no data, a model of
-    patients may have seen everybody.
+    those of the split that was kept from it. Where the file names no data, or the card
+    in words of its own, a model of patients may have seen everybody.
     """
+    trained_on = _trained_on(run)
     if reference.split == "held_out":
         return OWN_REFERENCE
-    data = reference.data.lower()
-    named = data in _trained_on(run) if data else not learned_phantoms(run)
+    if not reference.data or "patients from " not in trained_on:
+        return OWN_REFERENCE if learned_phantoms(run) else "seen"
+    named = patients_from(reference.data).lower() in trained_on
     return "seen" if named else OWN_REFERENCE
 
 

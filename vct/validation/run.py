@@ -1,6 +1,7 @@
 """Cohort directory → findings, read from the manifests alone."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -153,10 +154,16 @@ def _demographics(cohort: Cohort) -> list[Finding]:
                 note=f"The spec could not be sampled again: {error}",
             )
         ]
-    return demographic_findings(
-        cohort,
-        samples.pool,
-        samples.planned,
-        drawn=samples.drawn,
-        own_copy=samples.own_copy,
+    findings = demographic_findings(
+        cohort, samples.pool, samples.planned, drawn=samples.drawn
     )
+    return [*map(_held_against_itself, findings)] if samples.own_copy else findings
+
+
+def _held_against_itself(finding: Finding) -> Finding:
+    """A finding on people whose table is not there: ``subjects.parquet`` is its own."""
+    note = (
+        "The table that cohort.yaml names is not there: subjects.parquet was held "
+        "against itself."
+    )
+    return replace(finding, verdict="inconclusive", note=note)

@@ -48,8 +48,6 @@ def pack_chunks(folder: Path) -> list[Path]:
     organs = _joined(path.with_suffix(".organs.parquet") for path in found)
     if len(organs):  # of training phantoms only the embedding is kept
         organs = organs.drop_duplicates(["subject_id", "organ"])
-    for old in folder.glob("embeddings-*.npz"):
-        old.unlink(missing_ok=True)  # another shard's end may pack at the same time
     written = [folder / "subjects.parquet", folder / "organs.parquet"]
     _write(subjects.drop(columns="embedding"), written[0])
     _write(organs, written[1])
@@ -59,8 +57,11 @@ def pack_chunks(folder: Path) -> list[Path]:
     for part, first in enumerate(range(0, len(matrix), rows)):
         path = folder / f"embeddings-{part}.npz"
         piece = slice(first, first + rows)
-        np.savez_compressed(path, subject_id=names[piece], embedding=matrix[piece])
+        with written_beside(path) as partial, partial.open("wb") as file:
+            np.savez_compressed(file, subject_id=names[piece], embedding=matrix[piece])
         written.append(path)
+    for old in set(folder.glob("embeddings-*.npz")).difference(written):
+        old.unlink(missing_ok=True)  # another shard may pack at the same time
     return written
 
 

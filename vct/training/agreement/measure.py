@@ -290,6 +290,7 @@ def _claim(
         "base_sampler": asdict(cascade.base_sampler),
         "superres_sampler": asdict(cascade.superres_sampler),
         "augmentation": cascade.augmentation,
+        "conditions": "in turn",
     }
     path = out / PLAN_NAME
     if path.exists():
