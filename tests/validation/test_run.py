@@ -14,6 +14,7 @@ from vct.errors import CohortError
 from vct.manifest import load_cohort
 from vct.validation import read_findings, validate_cohort
 from vct.validation.consistency import image_findings, judged_by_chance
+from vct.validation.run import spec_samples
 
 pytestmark = pytest.mark.usefixtures("known_references")
 
@@ -229,3 +230,21 @@ def test_a_table_in_place_of_another_is_refused(cohort_dir):
 def test_not_a_folder(tmp_path):
     with pytest.raises(CohortError, match="not a folder"):
         validate_cohort(tmp_path / "nowhere")
+
+
+def test_a_table_held_against_itself_passes_nothing_and_hides_no_failure(
+    cohort_dir, monkeypatch
+):
+    sampled = spec_samples(load_cohort(cohort_dir))._replace(own_copy=True)
+    monkeypatch.setattr("vct.validation.run.spec_samples", lambda _: sampled)
+    table = pq.read_table(cohort_dir / "subjects.parquet")
+    age = table.schema.get_field_index("age_years")
+    older = pc.add(table["age_years"], 1.0)
+    pq.write_table(
+        table.set_column(age, table.schema.field(age), older),
+        cohort_dir / "subjects.parquet",
+    )
+    people = [f for f in validate_cohort(cohort_dir) if f.kind == "spec"]
+    verdicts = {f.id: f.verdict for f in people}
+    assert verdicts["demographics/subjects/count"] == "fail"
+    assert "pass" not in verdicts.values()

@@ -161,9 +161,11 @@ def _demographics(cohort: Cohort) -> list[Finding]:
 
 
 def _held_against_itself(finding: Finding) -> Finding:
-    """A finding on people whose table is not there: ``subjects.parquet`` is its own."""
+    """A finding on people whose table is not there: that it passes shows nothing."""
+    if finding.verdict != "pass":
+        return finding
     note = (
-        "The table that cohort.yaml names is not there: subjects.parquet was held "
-        "against itself."
+        f"{finding.note} The table that cohort.yaml names is not there: "
+        "subjects.parquet was held against itself."
     )
-    return replace(finding, verdict="inconclusive", note=note)
+    return replace(finding, verdict="inconclusive", note=note.lstrip())
