@@ -1,5 +1,6 @@
 """Calibration: volumes without bias, and errors that are what was expected."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,11 +50,25 @@ def test_an_overshoot_halves_the_pace_and_the_best_round_is_kept() -> None:
     assert float(search.best[1]) == pytest.approx(first)
 
 
-def test_errors_per_doubt_give_the_errors_back() -> None:
-    table = errors_per_doubt(volumes(110, 100, 40), CURRENT_LIST)
-    assert table["liver"] == pytest.approx(10 / 40)
-    assert table["kidneys"] == pytest.approx(20 / 80)
+def test_errors_per_doubt_are_one_sd_of_normal_errors() -> None:
+    rng = torch.Generator().manual_seed(5)
+    liver = CURRENT_LIST.names.index("liver") + 1
+    many = torch.full((2000, CLASSES), 100.0, dtype=torch.float64)
+    doubt = 20 + 40 * torch.rand(many.shape, generator=rng, dtype=many.dtype)
+    error = torch.randn(many.shape, generator=rng, dtype=many.dtype)
+    found = many + 0.25 * doubt * error
+    table = errors_per_doubt(Volumes(found, many, doubt), CURRENT_LIST)
+    assert table["liver"] == pytest.approx(0.25, rel=0.06)
     assert set(table) == set(CURRENT_LIST.rows)
+    found[:20, liver] *= 10  # one in a hundred is read all wrong
+    table = errors_per_doubt(Volumes(found, many, doubt), CURRENT_LIST)
+    assert table["liver"] == pytest.approx(0.25, rel=0.15)
+
+
+def test_errors_of_pairs_are_those_of_their_sums() -> None:
+    table = errors_per_doubt(volumes(110, 100, 40), CURRENT_LIST)
+    assert table["liver"] == pytest.approx(10 / 40 / 2)
+    assert table["kidneys"] == pytest.approx(20 / 80 / 2)
 
 
 def test_an_organ_that_no_phantom_has_expects_nothing() -> None:
@@ -123,6 +138,20 @@ def test_errors_are_those_of_phantoms_that_the_stages_drew_over() -> None:
     seen = calibrated(made, cache, range(3), "cpu", drawn).architecture  # type: ignore[arg-type]
     assert seen.logit_offsets == plain.logit_offsets
     assert seen.error_per_doubt["liver"] > 3 * plain.error_per_doubt["liver"]
+
+
+def test_errors_can_be_measured_anew_under_the_offsets_there_are() -> None:
+    made = _untrained()
+    cache = _Cache([])
+    cache = _Cache([made.labels(cache.encoded(n)[:1])[0] for n in range(3)])
+    offsets = tuple(n / 100 for n in range(made.classes))
+    made.offsets.copy_(torch.tensor(offsets))
+    made.architecture = replace(made.architecture, logit_offsets=offsets)
+    drawn = [cache.encoded(n)[0].flip(0) * 0.5 for n in range(3)]
+    again = calibrated(made, cache, range(3), "cpu", drawn, keep_offsets=True)  # type: ignore[arg-type]
+    assert again.architecture.logit_offsets == offsets
+    assert again.offsets.tolist() == pytest.approx(offsets)
+    assert again.architecture.error_per_doubt["liver"] > 0
 
 
 def test_phantoms_may_lie_elsewhere_than_the_config_says(

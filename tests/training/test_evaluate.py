@@ -69,8 +69,10 @@ def test_a_perfect_segmenter_is_perfect(
     liver = table["liver"]
     assert liver.mean_volume_ml == pytest.approx(voxels * cache.grid.voxel_ml)
     assert liver.expected_error_percent == pytest.approx(100 * 2.0 * 4 / voxels)
+    assert liver.within_twice_share == 1
     assert liver.told_share == 1
     assert math.isnan(table["body"].expected_error_percent)
+    assert math.isnan(table["body"].within_twice_share)
 
 
 @pytest.mark.parametrize("through_cascade", [False, True])
@@ -83,6 +85,7 @@ def test_an_organ_drawn_too_large_has_a_bias(
     table = segmenter_accuracy(cascade, cache, through_cascade=through_cascade)
     assert table["liver"].volume_bias_percent == pytest.approx(25)
     assert table["liver"].actual_error_percent == pytest.approx(25)
+    assert table["liver"].within_twice_share == 0
     assert table["liver"].dice == pytest.approx(2 * 8 / (8 + 10))
     assert table["muscle"].volume_bias_percent < 0
 

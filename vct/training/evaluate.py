@@ -43,7 +43,9 @@ class OrganAccuracy:
     over subjects, in percent, of volume and of SUV mean inside the labels.
     ``actual_error_percent`` is the RMS over subjects of the error of a volume, of the
     mean volume; ``expected_error_percent`` the RMS of what the segmenter expected of
-    it. ``told_share`` is the share of subjects whose numbers were not refused.
+    it, and ``within_twice_share`` the share of subjects whose volume errs by at most
+    twice what was expected (95 % if it is one SD). ``told_share`` is the share of
+    subjects whose numbers were not refused.
     """
 
     dice: float
@@ -52,6 +54,7 @@ class OrganAccuracy:
     mean_volume_ml: float
     actual_error_percent: float
     expected_error_percent: float
+    within_twice_share: float
     told_share: float
 
 
@@ -182,11 +185,18 @@ def _reading(
     )
 
 
+def _share_within(bounds: Tensor, errors: Tensor) -> float:
+    """Share of errors that are at most their bounds; NaN where no bound is known."""
+    known = bounds.isfinite()
+    return float((errors <= bounds)[known].double().mean())
+
+
 def accuracy_of(readings: list[Reading], voxel_ml: float) -> OrganAccuracy:
     """Accuracy of one organ over phantoms that have it."""
     table = torch.tensor(readings, dtype=torch.float64)
     overlap, found, truth, suv_found, suv_truth, expected, told = table.unbind(dim=1)
     mean = truth.mean()
+    error = (found - truth).abs()
     seen = suv_found.isfinite()
     suv_bias = suv_found[seen].mean() / suv_truth[seen].mean() - 1
     return OrganAccuracy(
@@ -194,8 +204,9 @@ def accuracy_of(readings: list[Reading], voxel_ml: float) -> OrganAccuracy:
         volume_bias_percent=float(100 * (found.mean() / mean - 1)),
         suv_bias_percent=float(100 * suv_bias),
         mean_volume_ml=float(mean * voxel_ml),
-        actual_error_percent=float(100 * (found - truth).square().mean().sqrt() / mean),
+        actual_error_percent=float(100 * error.square().mean().sqrt() / mean),
         expected_error_percent=float(100 * expected.square().mean().sqrt() / mean),
+        within_twice_share=_share_within(2 * expected, error),
         told_share=float(told.mean()),
     )
 
