@@ -18,7 +18,7 @@ the held-out phantoms stay untouched.
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,7 +38,7 @@ from vct.training.passed import passed_ct
 from vct.training.segmenter import calibration_phantoms
 
 ROUNDS = 8
-_WITHIN_TWO_SD = 0.9545
+_WITHIN_TWO_SD = 0.9545  # of a normal distribution
 _MOST_STEP = 0.5
 
 
@@ -88,10 +88,11 @@ class OffsetSearch:
 
 
 def errors_per_doubt(volumes: Volumes, organs: OrganList) -> dict[str, float]:
-    """One SD of volume error over doubt, by row of the tables.
+    """One SD of volume error over doubt (voxels over voxels), by row of the tables.
 
     Half of what 95 % of phantoms stay within, as a normal error would: one phantom that
-    the network reads all wrong does not widen everybody's error.
+    the network reads all wrong does not widen everybody's error. Rows that no phantom
+    has are left out.
     """
     table = {}
     for row in organs.rows:
@@ -124,6 +125,23 @@ def volumes_of(
         rows.append((found.cpu(), truth.cpu(), doubt.cpu()))
     found, truth, doubt = (torch.stack(parts) for parts in zip(*rows, strict=True))
     return Volumes(found, truth, doubt)
+
+
+def _take_bias_out(
+    segmenter: Segmenter, phantoms: Callable[[], Iterator[tuple[Tensor, Tensor]]]
+) -> None:
+    """Give the segmenter the offsets by which its summed volumes are right."""
+    search = OffsetSearch(segmenter.classes)
+    for _ in range(ROUNDS):
+        segmenter.offsets.copy_(search.offsets)
+        volumes = volumes_of(segmenter, phantoms())
+        search.step(volumes)
+        print(f"mean |bias| of volumes {100 * volumes.bias[1:].abs().mean():.2f} %")
+    segmenter.offsets.copy_(search.best)
+    segmenter.architecture = replace(
+        segmenter.architecture,
+        logit_offsets=tuple(round(v, 4) for v in search.best.tolist()),
+    )
 
 
 def calibrated(
@@ -164,17 +182,7 @@ def calibrated(
             yield ct.to(where).float(), cache.labels(index).to(where)
 
     if not keep_offsets:
-        search = OffsetSearch(segmenter.classes)
-        for _ in range(ROUNDS):
-            segmenter.offsets.copy_(search.offsets)
-            volumes = volumes_of(segmenter, pairs())
-            search.step(volumes)
-            print(f"mean |bias| of volumes {100 * volumes.bias[1:].abs().mean():.2f} %")
-        segmenter.offsets.copy_(search.best)
-        segmenter.architecture = replace(
-            segmenter.architecture,
-            logit_offsets=tuple(round(v, 4) for v in search.best.tolist()),
-        )
+        _take_bias_out(segmenter, pairs)
     volumes = volumes_of(segmenter, pairs(passed))
     segmenter.architecture = replace(
         segmenter.architecture,
